@@ -1,0 +1,1 @@
+"""A declarative pipeline engine: a spec is checked like a program and every record is accounted for."""

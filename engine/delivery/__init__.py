@@ -1,0 +1,1 @@
+"""How a unit commits: staging, intent, publish, books, rejects (DELIVERY.md)."""

@@ -1,0 +1,158 @@
+"""One try at one unit: its stagings, its writers, its books, and the intent that it ends in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, BinaryIO, Final
+
+from engine.delivery.books import Books
+from engine.delivery.journal import Begun, Known
+from engine.delivery.rejects import FOLDER, RejectWriter
+from engine.delivery.staging import Staging, address, file_name, staging_name
+from engine.errors import EngineError, UnitError
+from engine.kinds import Output, Roots, Store, Unit
+from engine.language.frames import Context
+from engine.plan import Plan
+from engine.records import Batch, FieldError, Instant, Mapped, Reject
+
+
+EARLY: Final = 1000
+
+
+class Places:
+    """The stores that a run writes to and reads from, opened once; which unit owns which output path."""
+
+    def __init__(self, plan: Plan, state: Store, owner: Callable[[str], str | None]) -> None:
+        self.source = plan.source_end.store()
+        self.sink = plan.sink_end.store()
+        self.state = state
+        self.rejects = f"{FOLDER}/{file_name(plan.scope)}"
+        self._plan = plan
+        self._owner = owner
+        self._owners: dict[str, str] = {}
+
+    def reserve(self, path: str, unit: str) -> None:
+        """An output path belongs to the unit that opened it first; another that would meet it there fails."""
+        where, me = address(self.sink, path), f"{self._plan.scope} {unit}"
+        owner = self._owners.setdefault(where, self._owner(where) or me)
+        if owner != me:
+            scope, _, other = owner.partition(" ")
+            what = f"`{other}`" if scope == self._plan.scope else f"`{other}` of `{scope}`"
+            raise UnitError("D303", f"`{self.sink.show(path)}` is the output of {what} already",
+                            "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.stem}.jsonl`")  # fmt: skip
+
+    def stagings(self, unit: Unit, number: int) -> list[dict[str, Any]]:
+        """The addresses of an attempt's stagings, known before they are made."""
+        return [staging.address() for staging in self.open_stagings(unit, number)]
+
+    def open_stagings(self, unit: Unit, number: int) -> tuple[Staging, Staging]:
+        """The stagings of its outputs and of its rejects."""
+        name = staging_name(self._plan.scope, unit.id, number)
+        return Staging(self.sink, self._plan.sink.root, name), Staging(self.state, self.rejects, name)
+
+
+class Attempt:
+    """One try at one unit. It ends committed, unchanged, refused or failed."""
+
+    def __init__(self, plan: Plan, places: Places, begun: Begun, known: Known | None) -> None:
+        self.plan = plan
+        self.unit = begun.unit
+        self.number = begun.number
+        self.run = begun.run
+        self.known = known
+        self.started_at = Instant.fromisoformat(begun.started_at)
+        self.roots = roots_of(plan, begun)
+        self.context = Context(self.roots["vars"], self.roots["run"], self.roots["unit"])
+        self.books = Books()
+        self.status = "streaming"
+        self.error: EngineError | None = None
+        self.sha256 = ""
+        self.bytes = 0
+        self.outputs: Sequence[Output] = ()
+        self.rejects_output: Output | None = None
+        self._clock = time.monotonic()
+        self.seconds = 0.0
+        self.staging, self.reject_staging = places.open_stagings(begun.unit, begun.number)
+        self._places = places
+        self.writer = plan.sink.writer(self.roots, plan.columns, self._stage)
+        self.rejects = RejectWriter(
+            self.reject_staging.open, self._rejects_path(places), self.run, self.unit.id, self.books
+        )
+
+    def _rejects_path(self, places: Places) -> str:
+        name = staging_name(self.plan.scope, self.unit.id, self.number)
+        return f"{places.rejects}/{name.removeprefix('.').removesuffix('.part')}.jsonl"
+
+    def _stage(self, path: str) -> BinaryIO:
+        self._places.reserve(path, self.unit.id)
+        return self.staging.open(path)
+
+    def take(self, batch: Batch, mapped: Mapped) -> None:
+        """The fates of one batch: each record is written or rejected."""
+        rejects = list(mapped.rejects)
+        for index, error in self.writer.write(mapped.records):
+            field_error = FieldError("", error.code, error.message, error.value)
+            rejects.append(Reject(mapped.indexes[index], "write", mapped.records[index], (field_error,)))
+        for reject in sorted(rejects, key=lambda reject: reject.index):
+            self.rejects.write(batch, reject)
+
+    def close(self) -> None:
+        """End the outputs and the rejects, synced; count what the outputs hold."""
+        self.outputs = self.writer.close()
+        self.books.count_written(sum(output.records for output in self.outputs))
+        self.rejects_output = self.rejects.close()
+
+    def end(self, status: str, error: EngineError | None = None) -> None:
+        """The unit's outcome. One that is not committed leaves no output; a failed one no rejects either."""
+        self.status, self.error = status, error
+        self.seconds = time.monotonic() - self._clock
+        if status != "committed":
+            self.writer.abandon()
+            self.staging.destroy()
+            self.outputs = ()
+        if status in ("failed", "unchanged"):
+            self.rejects.abandon()
+            self.reject_staging.destroy()
+            self.rejects_output = None
+
+    @property
+    def exit_code(self) -> int:
+        """What this unit asks the command line to return."""
+        return self.error.exit_code if self.error else 0
+
+    def judge(self) -> None:
+        """Raise UnitError where the rejects are over the limit, or nothing but rejects came out."""
+        read, rejected = self.books.counts["read"], self.books.counts["rejected"]
+        self._judge_limit(read, rejected)
+        if self.plan.max_rejects is None and read and rejected == read:
+            raise UnitError("D202", f"all {read:,} records were rejected", "mend the spec or the file; see the rejects")
+
+    def judge_early(self) -> None:
+        """From 1,000 records on, what is over the limit need not be read to its end."""
+        if self.books.counts["read"] >= EARLY:
+            self._judge_limit(self.books.counts["read"], self.books.counts["rejected"])
+
+    def _judge_limit(self, read: int, rejected: int) -> None:
+        limit = self.plan.max_rejects
+        if limit and limit.exceeded(rejected, read):
+            raise UnitError("D201", f"{rejected:,} of {read:,} records were rejected, `max_rejects` allows {limit}",
+                            "mend the spec or the file; see the rejects")  # fmt: skip
+
+
+def roots_of(plan: Plan, begun: Begun) -> Roots:
+    """What the templates and heads of one unit see."""
+    started = Instant.fromisoformat(begun.started_at)
+    run = {"id": begun.run, "started_at": started, "pipeline": plan.name}
+    return {"unit": begun.unit.values, "run": run, "vars": plan.vars}
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as the state stores it."""
+    return moment.isoformat()
+
+
+def merge(values: Mapping[str, int]) -> dict[str, int]:
+    """Counts in a fixed order, so that reports are the same every time."""
+    return dict(sorted(values.items()))

@@ -1,0 +1,198 @@
+"""What the state store holds for one pipeline and scope: units, attempts, intents and what is left to tidy.
+
+Every write checks the fencing number in its own transaction, so that a run which was taken over cannot commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
+
+from engine.errors import StoreError
+from engine.kinds import Unit
+from engine.state.kv import KV, Transaction
+
+FENCES: Final = "fences"
+OUTPUTS: Final = "outputs"
+PIPELINES: Final = "pipelines"
+RUNS: Final = "runs"
+
+
+class Known(NamedTuple):
+    """What is remembered of a unit, as much as the next listing needs."""
+
+    status: str
+    version: str
+    spec: str
+    sha256: str
+    archived: bool
+    gone: bool
+    place: str
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Known:
+        """From the unit's record."""
+        text = (str(record[key] or "") for key in ("status", "version", "spec", "sha256"))
+        return cls(*text, bool(record["archived"]), bool(record["gone"]), record["place"] or "")
+
+
+class Begun(NamedTuple):
+    """A registered attempt: its number, and the run and clock of the first attempt at this version."""
+
+    unit: Unit
+    number: int
+    run: str
+    started_at: str
+
+
+class Journal:
+    """The keys of one scope."""
+
+    def __init__(self, kv: KV, scope: str) -> None:
+        self._kv = kv
+        self.scope = scope
+        self._fence = kv.incr(FENCES, scope)
+
+    @contextmanager
+    def _write(self) -> Iterator[Transaction]:
+        with self._kv.transaction() as tx:
+            entry = tx.get(FENCES, self.scope)
+            if entry is None or entry.value != self._fence:
+                raise StoreError("D102", f"another run took over `{self.scope}`", "this one stops; see `engine runs`")
+            yield tx
+
+    # --- what is there
+
+    def known(self) -> dict[str, Known]:
+        """All units by id."""
+        return self.peek(self._kv, self.scope)
+
+    @staticmethod
+    def peek(kv: KV, scope: str) -> dict[str, Known]:
+        """All units of a scope, without taking it over."""
+        return {key[5:]: Known.of(entry.value) for key, entry in kv.list(scope, "unit/")}
+
+    def record(self, unit: str) -> Mapping[str, Any] | None:
+        """The record of one unit."""
+        entry = self._kv.get(self.scope, f"unit/{unit}")
+        return entry.value if entry else None
+
+    def intents(self) -> list[dict[str, Any]]:
+        """Intents that were not committed."""
+        return [entry.value for _, entry in self._kv.list(self.scope, "intent/")]
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """Attempts that have no intent and still may have a staging."""
+        found = (entry.value for _, entry in self._kv.list(self.scope, "attempt/"))
+        return [attempt for attempt in found if attempt["stagings"]]
+
+    def pending(self) -> list[dict[str, Any]]:
+        """Committed units whose archive or staging is still to be tidied."""
+        return [entry.value for _, entry in self._kv.list(self.scope, "pending/")]
+
+    def owner(self, output: str) -> str | None:
+        """The unit that an output path is reserved for, as `scope unit`."""
+        entry = self._kv.get(OUTPUTS, output)
+        return entry.value if entry else None
+
+    # --- the steps of the protocol
+
+    def begin(self, units: Sequence[Unit], run: str, now: str, stagings: Any) -> list[Begun]:
+        """Register an attempt at each unit, before its staging is made."""
+        with self._write() as tx:
+            return [self._begin(tx, unit, run, now, stagings) for unit in units]
+
+    def _begin(self, tx: Transaction, unit: Unit, run: str, now: str, stagings: Any) -> Begun:
+        done = tx.get(self.scope, f"unit/{unit.id}")
+        last = tx.get(self.scope, f"attempt/{unit.id}")
+        first = last.value if last and last.value["version"] == unit.stat.version else {"run": run, "started_at": now}
+        number = max(done.value["attempt"] if done else 0, last.value["number"] if last else 0) + 1
+        begun = Begun(unit, number, first["run"], first["started_at"])
+        attempt = {
+            "unit": unit.id,
+            "number": number,
+            "run": begun.run,
+            "started_at": begun.started_at,
+            "version": unit.stat.version,
+            "stagings": stagings(unit, number),
+        }
+        tx.set(self.scope, f"attempt/{unit.id}", attempt)
+        return begun
+
+    def intend(self, intents: Sequence[Mapping[str, Any]]) -> None:
+        """From here these units only roll forward: recovery needs neither their source nor the spec."""
+        with self._write() as tx:
+            for intent in intents:
+                tx.set(self.scope, f"intent/{intent['unit']}", intent)
+                for output in intent["outputs"]:
+                    tx.set(OUTPUTS, output["address"], f"{self.scope} {intent['unit']}")
+
+    def commit(self, intents: Sequence[Mapping[str, Any]]) -> None:
+        """The units are done: their records, and what is left to tidy."""
+        with self._write() as tx:
+            for intent in intents:
+                self._commit(tx, intent)
+
+    def _commit(self, tx: Transaction, intent: Mapping[str, Any]) -> None:
+        unit = intent["unit"]
+        tx.set(self.scope, f"unit/{unit}", intent["record"])
+        tx.delete(self.scope, f"intent/{unit}")
+        if intent["record"]["status"] == "failed":
+            self._keep_attempt(tx, unit)
+        else:
+            tx.delete(self.scope, f"attempt/{unit}")
+        for removed in intent["remove"]:
+            tx.delete(OUTPUTS, removed["address"])
+        if intent["stagings"] or intent["archive"]:
+            tx.set(self.scope, f"pending/{unit}", {key: intent[key] for key in ("unit", "stagings", "archive")})
+
+    def _keep_attempt(self, tx: Transaction, unit: str) -> None:
+        """A later try goes on with the run and clock of the first; its staging is gone already."""
+        entry = tx.get(self.scope, f"attempt/{unit}")
+        if entry:
+            tx.set(self.scope, f"attempt/{unit}", {**entry.value, "stagings": []})
+
+    def redo(self, intent: Mapping[str, Any]) -> None:
+        """Forget an intent whose staging folder is gone: the unit is done again."""
+        with self._write() as tx:
+            tx.delete(self.scope, f"intent/{intent['unit']}")
+
+    def destroyed(self, attempts: Sequence[Mapping[str, Any]]) -> None:
+        """The stagings of these attempts are gone."""
+        with self._write() as tx:
+            for attempt in attempts:
+                self._keep_attempt(tx, attempt["unit"])
+
+    def tidied(self, units: Sequence[str], places: Mapping[str, str], run: Mapping[str, Any] | None = None) -> None:
+        """Nothing is left to do for these units; `places` says where archived files are now."""
+        with self._write() as tx:
+            for unit in units:
+                tx.delete(self.scope, f"pending/{unit}")
+            for unit, place in places.items():
+                self._moved(tx, unit, place)
+            if run:
+                tx.set(RUNS, run["run_id"], run)
+
+    def _moved(self, tx: Transaction, unit: str, place: str) -> None:
+        entry = tx.get(self.scope, f"unit/{unit}")
+        if entry:
+            tx.set(self.scope, f"unit/{unit}", {**entry.value, "archived": True, "place": place})
+
+    def mark_gone(self, units: Sequence[str]) -> None:
+        """These units' files were not in a complete listing."""
+        with self._write() as tx:
+            for unit in units:
+                entry = tx.get(self.scope, f"unit/{unit}")
+                if entry:
+                    tx.set(self.scope, f"unit/{unit}", {**entry.value, "gone": True})
+
+    def bind(self, name: str, file: str, exists: Any) -> None:
+        """A name binds state: two files of one name in one project would share it."""
+        with self._write() as tx:
+            entry = tx.get(PIPELINES, name)
+            if entry and entry.value != file and exists(entry.value):
+                raise StoreError("D103", f"`{name}` is the name of `{entry.value}` too, and names bind state",
+                                 f"give `{file}` another `name`")  # fmt: skip
+            if entry is None or entry.value != file:
+                tx.set(PIPELINES, name, file)

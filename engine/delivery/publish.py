@@ -1,0 +1,131 @@
+"""From an intent on, a unit only rolls forward: what stands in its intent is enough to publish it.
+
+Every step may have been done before by a run that was killed; doing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.delivery.archive import archive_of
+from engine.delivery.attempts import Attempt
+from engine.delivery.staging import Staging, address
+from engine.kinds import Output, Store
+from engine.storage.local import at, content_hash
+
+Intent = Mapping[str, Any]
+
+
+def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: str) -> dict[str, Any]:
+    """All that the rest of the protocol needs, and nothing that is secret. `record` is the unit's last one."""
+    outputs = [_staged(attempt.staging, output) for output in attempt.outputs]
+    rejects = [_staged(attempt.reject_staging, output) for output in (attempt.rejects_output,) if output]
+    stagings = [staging.address() for staging in (attempt.staging, attempt.reject_staging) if staging.files]
+    kept = record["outputs"] if record and attempt.status in ("failed", "unchanged") else outputs
+    return {
+        "unit": attempt.unit.id,
+        "attempt": attempt.number,
+        "outputs": outputs + rejects,
+        "remove": _superseded(attempt, record, outputs, rejects),
+        "archive": archive_of(attempt),
+        "stagings": stagings if attempt.status in ("committed", "refused") else [],
+        "record": {
+            "status": attempt.status,
+            "version": attempt.unit.stat.version,
+            "sha256": attempt.sha256,
+            "attempt": attempt.number,
+            "run": attempt.run,
+            "spec": attempt.plan.spec_hash,
+            "outputs": [_kept(output) for output in kept],
+            "rejects": [_kept(output) for output in rejects],
+            "books": attempt.books.as_dict(),
+            "error": str(attempt.error) if attempt.error else None,
+            "archived": False,
+            "gone": False,
+            "place": attempt.unit.stat.path if attempt.unit.stat.path != attempt.unit.id else None,
+            "finished_at": finished_at,
+        },
+    }
+
+
+def _staged(staging: Staging, output: Output) -> dict[str, Any]:
+    return {
+        "store": dict(staging.store.address),
+        "folder": staging.folder,
+        "staged": staging.staged(output.path),
+        "path": output.path,
+        "address": address(staging.store, output.path),
+        "bytes": output.bytes,
+        "sha256": output.sha256,
+        "records": output.records,
+    }
+
+
+def _kept(output: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: output[key] for key in ("store", "path", "address", "bytes", "sha256", "records")}
+
+
+def _superseded(
+    attempt: Attempt, record: Mapping[str, Any] | None, outputs: Sequence[Intent], rejects: Sequence[Intent]
+) -> list[dict[str, Any]]:
+    """What the unit's last attempt published and this one does not: it would stand beside as if it held."""
+    if record is None or attempt.status in ("failed", "unchanged"):
+        return []
+    now = {output["address"] for output in (*outputs, *rejects)}
+    last = [*record["rejects"], *(record["outputs"] if attempt.status == "committed" else ())]
+    return [output for output in last if output["address"] not in now]
+
+
+def publish(intents: Sequence[Intent]) -> list[Intent]:
+    """Put every output in its place; gives back the intents whose staging folder is gone, to be redone."""
+    lost: list[Intent] = []
+    touched: dict[str, tuple[Store, set[str]]] = {}
+    for intent in intents:
+        if _is_lost(intent):
+            lost.append(intent)
+            continue
+        for output in intent["outputs"]:
+            store, folders = touched.setdefault(str(output["store"]), (at(output["store"]), set()))
+            _publish_one(store, output)
+            folders.update(_folders(output["path"]))
+        for removed in intent["remove"]:
+            _retract(removed)
+    for store, folders in touched.values():
+        store.sync(sorted(folders))
+    return lost
+
+
+def _is_lost(intent: Intent) -> bool:
+    """A staged file missing from an intact folder was published; only a missing folder means to do it again."""
+    return any(not at(output["store"]).exists(output["folder"]) for output in intent["outputs"])
+
+
+def _publish_one(store: Store, output: Mapping[str, Any]) -> None:
+    if store.exists(output["staged"]):
+        store.rename(output["staged"], output["path"])
+
+
+def _folders(path: str) -> list[str]:
+    """The folder of a path and those above it, which may be new."""
+    found = []
+    folder = posixpath.dirname(path)
+    while folder not in ("", "/", "..") and folder not in found:
+        found.append(folder)
+        folder = posixpath.dirname(folder)
+    return found or ["."]
+
+
+def _retract(output: Mapping[str, Any]) -> None:
+    """Remove an output that is superseded, as long as it is still the one we published."""
+    store = at(output["store"])
+    stat = store.stat(output["path"])
+    if stat and stat.size == output["bytes"] and content_hash(store, output["path"]) == output["sha256"]:
+        store.remove(output["path"])
+
+
+def tidy_stagings(pending: Mapping[str, Any]) -> None:
+    """Remove the empty staging folders of a committed unit."""
+    for staging in pending["stagings"]:
+        at(staging["store"]).remove(staging["folder"])

@@ -1,0 +1,67 @@
+"""The stream of a unit: hashed as it is read, verified after its last byte."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from typing import Any, Final
+
+from engine.errors import ChangedError
+from engine.kinds import Stat, Store
+
+SECOND: Final = 10**9
+FRESH: Final = 10**7
+"""Nanoseconds below which two changes of a file may carry one time, on file systems with fine clocks."""
+
+
+class Reading(io.RawIOBase):
+    """The raw bytes of one file; knows how many there were and their hash."""
+
+    def __init__(self, store: Store, stat: Stat) -> None:
+        super().__init__()
+        self._store = store
+        self._stat = stat
+        self._file = store.open(stat.path)
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self._file.read(size)
+        self._digest.update(data)
+        self.bytes += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes, into a buffer."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+        super().close()
+
+    def verify(self) -> str:
+        """Read what is left and give the hash of all; ChangedError where the file is not what was claimed."""
+        while self.read(1 << 20):
+            pass
+        now = self._store.stat(self._stat.path)
+        if now != self._stat or self.bytes != self._stat.size:
+            raise ChangedError("D302", f"`{self._store.show(self._stat.path)}` changed while it was read",
+                               "it is read again; to wait for slow writers, set `min_age` on the source")  # fmt: skip
+        return self._digest.hexdigest()
+
+
+def settle(stat: Stat) -> None:
+    """Wait until a change of the file could no longer hide behind the same time (DELIVERY §1)."""
+    grain = SECOND if stat.mtime_ns % SECOND == 0 else FRESH
+    age = time.time_ns() - stat.mtime_ns
+    if 0 <= age < grain:
+        time.sleep((grain - age) / SECOND)

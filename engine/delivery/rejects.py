@@ -1,0 +1,135 @@
+"""The reject store: one JSON line for each record that did not make it, an immutable file per attempt."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Final
+
+from engine.delivery.books import Books
+from engine.kinds import Output, Stage
+from engine.language.jsontext import decode, encode
+from engine.records import Batch, Place, Reject
+
+RAW_WHOLE: Final = 64 * 1024
+RAW_KEPT: Final = 4 * 1024
+FOLDER: Final = "rejects"
+
+_TEXT: Final = {"type": "string"}
+_NUMBER: Final = {"type": "integer", "minimum": 0}
+_ERROR: Final = {
+    "type": "object",
+    "properties": {"field": _TEXT, "code": _TEXT, "message": _TEXT, "value": {}},
+    "required": ["field", "code", "message", "value"],
+    "additionalProperties": False,
+}
+
+REJECT_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str, bool]]] = {
+    "id": (_TEXT, "The same for one record at one stage, in every run.", True),
+    "run": (_TEXT, "The run that first tried this version of the unit.", True),
+    "unit": (_TEXT, "The unit it was read from.", True),
+    "number": (_NUMBER, "The record's number in the unit, from 1.", True),
+    "line": (_NUMBER, "The line it begins in, from 1.", True),
+    "offset": (_NUMBER, "The byte it begins at, from 0, after unpacking.", True),
+    "stage": ({"enum": ["parse", "map", "write"]}, "Where it failed.", True),
+    "errors": ({"type": "array", "items": _ERROR, "minItems": 1}, "What was wrong, field by field.", True),
+    "record": ({}, "The record as it was at that stage; null where it could not be parsed.", True),
+    "raw": (_TEXT, "Its bytes as text, the first 4 KiB where it has over 64 KiB.", False),
+    "raw_base64": (_TEXT, "Its bytes where they are not UTF-8.", False),
+    "raw_bytes": (_NUMBER, "How many bytes it has, where `raw` is cut.", False),
+    "raw_sha256": (_TEXT, "The hash of all its bytes, where `raw` is cut.", False),
+}
+"""The keys of a line of the store: schema, meaning, whether it is always there."""
+
+
+class RejectWriter:
+    """Writes the rejects of one attempt, and keeps one example of each code for the last lines of the run."""
+
+    def __init__(self, stage: Stage, path: str, run: str, unit: str, books: Books) -> None:
+        self._stage = stage
+        self._path = path
+        self._run = run
+        self._unit = unit
+        self._books = books
+        self._file: BinaryIO | None = None
+        self._digest = hashlib.sha256()
+        self._bytes = 0
+        self.examples: dict[str, dict[str, Any]] = {}
+
+    def write(self, batch: Batch, reject: Reject) -> None:
+        """Take one reject of a batch."""
+        line = self.line(batch.place(reject.index), reject)
+        code = reject.errors[0].code
+        self._put(encode(line) + b"\n")
+        self._books.count_rejected(code)
+        self.examples.setdefault(code, line)
+
+    def line(self, place: Place, reject: Reject) -> dict[str, Any]:
+        """One reject as it is stored; the schema of this is `schemas/reject.schema.json`."""
+        return {
+            "id": reject_id(self._unit, place.number, reject.stage),
+            "run": self._run,
+            "unit": self._unit,
+            "number": place.number,
+            "line": place.line,
+            "offset": place.offset,
+            "stage": reject.stage,
+            "errors": [error._asdict() for error in reject.errors],
+            "record": reject.record,
+            **raw_of(place),
+        }
+
+    def _put(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = self._stage(self._path)
+        self._digest.update(data)
+        self._bytes += len(data)
+        self._file.write(data)
+
+    def close(self) -> Output | None:
+        """End the file, synced; None where there were no rejects."""
+        if self._file is None:
+            return None
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return Output(self._path, self._books.counts["rejected"], self._bytes, self._digest.hexdigest())
+
+    def abandon(self) -> None:
+        """Let go of the file."""
+        if self._file:
+            self._file.close()
+
+
+def reject_id(unit: str, number: int, stage: str, child: int = 0) -> str:
+    """The same record failing at the same stage has the same id, in every run and under every spec."""
+    return hashlib.sha256(f"{unit}\0{number}\0{child}\0{stage}".encode()).hexdigest()[:16]
+
+
+def raw_of(place: Place) -> dict[str, Any]:
+    """The raw bytes: as text, in base64 where they are no text, cut and hashed above 64 KiB."""
+    kept = place.raw if place.size <= RAW_WHOLE else place.raw[:RAW_KEPT]
+    more: dict[str, Any] = {}
+    if place.size > RAW_WHOLE:
+        more = {"raw_bytes": place.size, "raw_sha256": hashlib.sha256(place.raw).hexdigest()}
+        more = more if len(place.raw) == place.size else {"raw_bytes": place.size}
+    try:
+        return {"raw": kept.decode(), **more}
+    except UnicodeDecodeError:
+        return {"raw_base64": base64.b64encode(kept).decode(), **more}
+
+
+def read_rejects(path: str) -> Iterator[Mapping[str, Any]]:
+    """The rejects of one file, in order."""
+    with open(path, "rb") as lines:
+        for line in lines:
+            yield decode(line)
+
+
+def reject_schema() -> dict[str, Any]:
+    """The JSON Schema of one line of the reject store."""
+    properties = {name: {**schema, "description": doc} for name, (schema, doc, _) in REJECT_KEYS.items()}
+    required = [name for name, (_, _, always) in REJECT_KEYS.items() if always]
+    return {"title": "a reject", "type": "object", "properties": properties, "required": required, "additionalProperties": False}  # fmt: skip

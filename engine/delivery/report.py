@@ -1,0 +1,157 @@
+"""What a run says of itself: the report of `--report`, the run record, and what the last lines are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from engine.delivery.attempts import Attempt, Places, merge
+from engine.delivery.books import IN, OUT, Books
+from engine.kinds import Store, Unit
+from engine.plan import Plan
+
+WORST_FIRST: Final = (1, 5, 7, 6, 4, 9)
+"""The order in which exit codes of units decide the exit code of the run."""
+
+_TEXT: Final = {"type": "string"}
+_MAYBE_TEXT: Final = {"type": ["string", "null"]}
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_COUNTS: Final = {"type": "object", "additionalProperties": _COUNT}
+_RECORDS: Final = {"type": "object", "properties": dict.fromkeys((*IN, *OUT), _COUNT), "required": [*IN, *OUT]}
+
+
+def _object(properties: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """A closed map whose keys are all there."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False, **more}
+
+
+_ERROR: Final = _object({"code": _TEXT, "message": _TEXT, "help": _TEXT}, type=["object", "null"])
+_OUTPUT: Final = _object({"path": _TEXT, "bytes": _COUNT, "sha256": _TEXT})
+_UNIT: Final = _object({
+    "id": _TEXT,
+    "status": {"enum": ["committed", "unchanged", "refused", "failed", "held", "quarantined"]},
+    "attempt": _COUNT,
+    "records": _RECORDS,
+    "bytes": _COUNT,
+    "seconds": {"type": "number"},
+    "outputs": {"type": "array", "items": _OUTPUT},
+    "rejects_path": _MAYBE_TEXT,
+    "error": _ERROR,
+})  # fmt: skip
+REPORT_SCHEMA: Final = _object({
+    "status": {"enum": ["ok", "ok_with_rejects", "ok_more_waiting", "partial", "failed", "interrupted"]},
+    "exit_code": _COUNT,
+    "run_id": _TEXT,
+    "pipeline": _TEXT,
+    "scope": _TEXT,
+    "spec_hash": _TEXT,
+    "started_at": _TEXT,
+    "duration_s": {"type": "number"},
+    "trial": {"type": "boolean"},
+    "records": _RECORDS,
+    "recovered": _COUNTS,
+    "items_dropped": _COUNT,
+    "rejects": _COUNTS,
+    "sinks": {"type": "object", "additionalProperties": _COUNTS},
+    "units": {"type": "array", "items": _UNIT},
+    "cursor": _object({"before": {}, "after": {}}),
+    "error": _ERROR,
+}, title="a report")  # fmt: skip
+
+
+@dataclass
+class Report:
+    """One run: its units, its books, how it ended."""
+
+    plan: Plan
+    run_id: str
+    started_at: str
+    trial: bool = False
+    books: Books = field(default_factory=Books)
+    units: list[dict[str, Any]] = field(default_factory=list)
+    examples: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    codes: list[int] = field(default_factory=list)
+    recovered_units: int = 0
+    skipped: int = 0
+    duration: float = 0.0
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """The worst of its units."""
+        if self.interrupted:
+            return 130
+        return next((code for code in WORST_FIRST if code in self.codes), 0)
+
+    @property
+    def status(self) -> str:
+        """`ok`, `ok_with_rejects`, `failed` or `interrupted`."""
+        if self.interrupted:
+            return "interrupted"
+        if self.exit_code:
+            return "failed"
+        return "ok_with_rejects" if self.books.counts["rejected"] else "ok"
+
+    def deliver(self, attempt: Attempt, intent: Mapping[str, Any], places: Places) -> None:
+        """A unit that is done, whatever its outcome."""
+        self.codes.append(attempt.exit_code)
+        if attempt.status in ("committed", "refused"):
+            self.books.add(attempt.books)
+            for code, example in attempt.rejects.examples.items():
+                self.examples.setdefault(code, example)
+        record = intent["record"]
+        self.units.append({
+            "id": attempt.unit.id,
+            "status": attempt.status,
+            "attempt": attempt.number,
+            "records": attempt.books.as_dict(),
+            "bytes": attempt.bytes,
+            "seconds": round(attempt.seconds, 3),
+            "outputs": [_shown(output, places.sink) for output in record["outputs"]],
+            "rejects_path": next((places.state.show(output["path"]) for output in record["rejects"]), None),
+            "error": error_of(attempt),
+        })  # fmt: skip
+
+    def wait(self, unit: Unit) -> None:
+        """A unit that was refused before and waits for another spec, variable or version."""
+        self.codes.append(4)
+        message = "refused before, and nothing changed since: not tried again"
+        self.units.append({
+            "id": unit.id, "status": "refused", "attempt": 0, "records": Books().as_dict(), "bytes": 0, "seconds": 0.0,
+            "outputs": [], "rejects_path": None, "error": {"code": "D203", "message": message, "help": ""},
+        })  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as DESIGN §3 lists it; its schema is `schemas/report.schema.json`."""
+        failed = [unit["error"] for unit in self.units if unit["error"]]
+        return {
+            "status": self.status,
+            "exit_code": self.exit_code,
+            "run_id": self.run_id,
+            "pipeline": self.plan.name,
+            "scope": self.plan.scope,
+            "spec_hash": self.plan.spec_hash,
+            "started_at": self.started_at,
+            "duration_s": round(self.duration, 3),
+            "trial": self.trial,
+            "records": self.books.as_dict(),
+            "recovered": merge(self.books.recovered),
+            "items_dropped": self.books.items_dropped,
+            "rejects": merge(self.books.rejects),
+            "sinks": {"sink": {"written": self.books.counts["written"]}},
+            "units": self.units,
+            "cursor": {"before": None, "after": None},
+            "error": failed[0] if failed else None,
+        }
+
+
+def _shown(output: Mapping[str, Any], store: Store) -> dict[str, Any]:
+    """An output as the user finds it."""
+    return {"path": store.show(output["path"]), "bytes": output["bytes"], "sha256": output["sha256"]}
+
+
+def error_of(attempt: Attempt) -> dict[str, str] | None:
+    """What stopped a unit."""
+    error = attempt.error
+    return {"code": error.code, "message": error.message, "help": error.help} if error else None

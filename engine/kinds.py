@@ -1,0 +1,199 @@
+"""What a connection, source, parser, formatter and sink must do; the loop knows them by these classes alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, ClassVar, NamedTuple, Protocol
+
+from engine.errors import RecordError
+from engine.records import Batch, Value
+
+Roots = Mapping[str, Mapping[str, Any]]
+"""What templates see: the keys of `unit`, `run` and `vars`."""
+
+
+class Limits(NamedTuple):
+    """What one record may take: bytes as read, and levels of nesting."""
+
+    record: int = 16 * 2**20
+    depth: int = 256
+
+
+class Stat(NamedTuple):
+    """A file as its store lists it: path relative to the store's base, bytes, time of its last change."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+    @property
+    def version(self) -> str:
+        """What tells one content of this path from another without reading it."""
+        return f"{self.size}-{self.mtime_ns}"
+
+
+class Store(Protocol):
+    """Where files live: listing, reading, and the steps that publishing is made of. Paths are relative."""
+
+    @property
+    def address(self) -> Mapping[str, str]:
+        """What finds this store again without the spec; never a secret."""
+
+    def show(self, path: str) -> str:
+        """The path as a user finds it."""
+
+    def glob(self, pattern: str, exclude: Sequence[str] = ()) -> Iterator[Stat]:
+        """The files that match, in the order of their paths; StoreError where a folder cannot be read."""
+
+    def stat(self, path: str) -> Stat | None:
+        """The file as it is now, None where there is none."""
+
+    def open(self, path: str) -> BinaryIO:
+        """The file for reading."""
+
+    def create(self, path: str) -> BinaryIO:
+        """A new file for writing; its folder is made."""
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or folder of that path is there."""
+
+    def sync(self, paths: Sequence[str]) -> None:
+        """Make the entries of these folders survive a power loss."""
+
+    def rename(self, staged: str, final: str) -> None:
+        """Put a staged file in its final place, replacing what is there, never visible in part."""
+
+    def move(self, path: str, target: str) -> None:
+        """Move a file within the store; the target must not exist."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a whole staging folder, where it is there."""
+
+
+class Connection(ABC):
+    """A named end: what it takes to reach a place."""
+
+    component_kind: ClassVar[str] = "connection"
+    type: ClassVar[str]
+
+    @abstractmethod
+    def store(self, folder: str) -> Store:
+        """The store of files behind it; relative paths of its options start at `folder`."""
+
+
+class Unit(NamedTuple):
+    """The grain of commit: one version of one file. `values` is what `$unit` and templates see."""
+
+    id: str
+    stat: Stat
+    values: Mapping[str, Any]
+
+
+class Source(ABC):
+    """Where records come from."""
+
+    component_kind: ClassVar[str] = "source"
+    type: ClassVar[str]
+
+    connection: str
+
+    @abstractmethod
+    def units(self, store: Store, roots: Roots, now: datetime) -> Iterator[Unit]:
+        """The units that are there now, in the source's order; `roots` is what its templates see."""
+
+
+class Parser(ABC):
+    """Bytes to records. `text_values`: every value is text until a resolver names another type."""
+
+    component_kind: ClassVar[str] = "parser"
+    type: ClassVar[str]
+    text_values: ClassVar[bool] = False
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def batches(self, stream: BinaryIO, limits: Limits) -> Iterator[Batch]:
+        """The records of a stream; UnitError where the stream itself is damaged."""
+
+    def names_of(self, stream: BinaryIO, limits: Limits) -> Sequence[str] | None:
+        """The closed list of fields that a sample shows (a CSV header), None where records stay open."""
+        return None
+
+
+class Encoder(ABC):
+    """One output being written: what comes before, between and after the records."""
+
+    def head(self) -> bytes:
+        """The bytes before the first record."""
+        return b""
+
+    @abstractmethod
+    def body(self, records: Sequence[Mapping[str, Value]]) -> bytes:
+        """The bytes of some records; RecordError where one cannot be written."""
+
+    def tail(self) -> bytes:
+        """The bytes after the last record."""
+        return b""
+
+
+class Formatter(ABC):
+    """Records to bytes, the same bytes every time."""
+
+    component_kind: ClassVar[str] = "formatter"
+    type: ClassVar[str]
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def encoder(self, columns: Sequence[str]) -> Encoder:
+        """A new output; `columns` are the mapped fields in the order written."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A finished output of one unit, still in its staging."""
+
+    path: str
+    records: int
+    bytes: int
+    sha256: str
+
+
+class Writer(Protocol):
+    """The open outputs of one unit."""
+
+    def write(self, records: Sequence[dict[str, Value]]) -> Sequence[tuple[int, RecordError]]:
+        """Take records; give back those that cannot be written, by index, with what was wrong."""
+
+    def close(self) -> Sequence[Output]:
+        """End the outputs, synced, and say what they are; nothing is visible yet."""
+
+    def abandon(self) -> None:
+        """Let go of open files; the staging is destroyed by whoever made it."""
+
+
+Stage = Callable[[str], BinaryIO]
+"""Opens a file in the unit's staging by its final path."""
+
+
+class Sink(ABC):
+    """Where records go."""
+
+    component_kind: ClassVar[str] = "sink"
+    type: ClassVar[str]
+
+    connection: str
+
+    @property
+    @abstractmethod
+    def root(self) -> str:
+        """The folder that no output leaves, and in which the stagings stand."""
+
+    @abstractmethod
+    def target(self, roots: Roots) -> str:
+        """The path of a unit's output."""
+
+    @abstractmethod
+    def writer(self, roots: Roots, columns: Sequence[str], stage: Stage) -> Writer:
+        """The outputs of one unit; `roots` is what its templates see."""

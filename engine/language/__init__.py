@@ -1,0 +1,1 @@
+"""What a mapping means: paths, expressions, templates, fields, types."""

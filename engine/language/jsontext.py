@@ -1,0 +1,92 @@
+"""JSON by one rule, the only door to msgspec: digits are kept on the way in and written as they came.
+
+Out: compact, UTF-8 unescaped, keys in the order written; floats the shortest text that reads back (DESIGN §6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import msgspec
+
+from engine.errors import RecordError
+from engine.language.times import text_of
+from engine.records import Digits, Instant, Value, plain
+
+
+def _hook(value: Any) -> Any:
+    """What msgspec does not write by itself."""
+    if isinstance(value, Digits):
+        return msgspec.Raw(value.text.encode())
+    if isinstance(value, Instant):
+        return text_of(value)
+    if isinstance(value, Decimal):
+        return msgspec.Raw(str(plain(value)).encode())
+    raise TypeError(f"{type(value).__name__} is not a value")
+
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=_hook, decimal_format="number")
+_decode: Final[Callable[[bytes], Value]] = msgspec.json.Decoder(float_hook=Digits).decode
+
+encode: Final[Callable[[Value], bytes]] = _encoder.encode
+"""One value as JSON text."""
+
+encode_lines: Final[Callable[[Sequence[Value]], bytes]] = _encoder.encode_lines
+"""Values as JSON lines, each with its line end."""
+
+
+def pretty(value: Value, indent: int = 2) -> bytes:
+    """One value as indented JSON text."""
+    return msgspec.json.format(_encoder.encode(value), indent=indent)
+
+
+def decode(text: bytes) -> Value:
+    """The value of one JSON text; RecordError R102 or R103 where it is none."""
+    try:
+        return _decode(text)
+    except UnicodeDecodeError as error:
+        raise RecordError("R102", f"not UTF-8: byte 0x{error.object[error.start]:02x}") from error
+    except InvalidOperation as error:
+        raise RecordError("R103", "not JSON: a number is out of range") from error
+    except RecursionError as error:
+        raise RecordError("R105", "nested too deeply") from error
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise RecordError("R103", f"not JSON: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """The library's reason without its own heading."""
+    text = str(error).removeprefix("JSON is malformed: ")
+    return "the text ends too early" if text == "Input data was truncated" else text
+
+
+def deeper_than(text: bytes, depth: int) -> bool:
+    """Whether a JSON text nests more than `depth` levels; cheap where it is short or has few brackets."""
+    if len(text) <= 2 * depth or text.count(b"[") + text.count(b"{") <= depth:
+        return False
+    return _deepest(text) > depth
+
+
+def _deepest(text: bytes) -> int:
+    level = deepest = 0
+    for byte in _outside_strings(text):
+        if byte in b"[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif byte in b"]}":
+            level -= 1
+    return deepest
+
+
+def _outside_strings(text: bytes) -> Iterable[int]:
+    inside = escaped = False
+    for byte in text:
+        if inside:
+            inside = escaped or byte != 0x22  # noqa: PLR2004 - the quote
+            escaped = not escaped and byte == 0x5C  # noqa: PLR2004 - the backslash
+        elif byte == 0x22:  # noqa: PLR2004
+            inside = True
+        else:
+            yield byte

@@ -1,0 +1,134 @@
+"""What is known of the input before a run: shapes, from a header, from sample records, from a parser's promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from engine.language.paths import Index, Name, Step
+from engine.records import Instant, Value
+
+SAMPLE_RECORDS: Final = 200
+
+TYPE_OF: Final[Mapping[type, str]] = {
+    str: "text",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    Instant: "instant",
+    datetime: "local",
+    date: "date",
+    list: "list",
+    dict: "object",
+}
+
+
+def type_of(value: Value) -> str:
+    """The language's type of a value; "any" for null and missing."""
+    found = TYPE_OF.get(type(value))
+    return found or ("decimal" if isinstance(value, Decimal) else "any")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The type at a place of the input and what is below it.
+
+    `closed`: no name but those in `fields` exists. `rest` is the shape of names that are not listed. `sure`:
+    the type holds for every record, not only for those of a sample. `total` counts the sample's records.
+    """
+
+    type: str = "any"
+    fields: Mapping[str, Shape] = field(default_factory=dict)
+    rest: Shape | None = None
+    item: Shape | None = None
+    closed: bool = False
+    sure: bool = False
+    seen: int = 0
+    total: int = 0
+
+
+ANY: Final = Shape()
+TEXT: Final = Shape("text", sure=True)
+
+
+def scalar(type: str) -> Shape:
+    """The shape of a value whose type is certain."""
+    return Shape(type, sure=True)
+
+
+def of_names(names: Sequence[str], closed: bool = True) -> Shape:
+    """A record of texts with just these names: a CSV header."""
+    return Shape("object", {name: TEXT for name in names}, rest=TEXT, closed=closed, sure=True)
+
+
+def of_texts() -> Shape:
+    """A record of texts whose names are not known."""
+    return Shape("object", rest=TEXT, sure=True)
+
+
+def of_records(records: Iterable[Value], *, texts: bool = False) -> Shape:
+    """What sample records show: open, since the next record may have more."""
+    found: Shape | None = None
+    total = 0
+    for record in records:
+        shape = _of_value(record)
+        found = shape if found is None else _merge(found, shape)
+        total += 1
+    made = found or ANY
+    return replace(made, total=total, rest=TEXT if texts else None)
+
+
+def _of_value(value: Value) -> Shape:
+    if isinstance(value, dict):
+        return Shape("object", {key: _of_value(item) for key, item in value.items()}, seen=1)
+    if isinstance(value, list):
+        item: Shape | None = None
+        for each in value:
+            item = _of_value(each) if item is None else _merge(item, _of_value(each))
+        return Shape("list", item=item, seen=1)
+    return Shape(type_of(value), seen=1)
+
+
+def _merge(a: Shape, b: Shape) -> Shape:
+    """What two samples show together; where their types differ, nothing is said of the type."""
+    seen = a.seen + b.seen
+    if a.type != b.type:
+        known = {a.type, b.type} - {"any"}
+        kept = a if a.type != "any" else b
+        return replace(kept, seen=seen) if len(known) == 1 else Shape("any", seen=seen)
+    names = dict.fromkeys((*a.fields, *b.fields))
+    fields = {n: _merge(a.fields[n], b.fields[n]) if n in a.fields and n in b.fields else a.fields.get(n) or b.fields[n] for n in names}  # fmt: skip
+    item = _merge(a.item, b.item) if a.item and b.item else a.item or b.item
+    return Shape(a.type, fields, item=item, seen=seen)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A step that leads nowhere: which one, and the shape it was asked of."""
+
+    step: int
+    shape: Shape
+
+
+def follow(shape: Shape, steps: Sequence[Step]) -> Shape | Lost:
+    """The shape at the end of a path, or the step where the evidence has nothing."""
+    for position, step in enumerate(steps):
+        found = _one(shape, step)
+        if found is None:
+            return Lost(position, shape)
+        shape = found
+    return shape
+
+
+def _one(shape: Shape, step: Step) -> Shape | None:
+    if shape.type == "any":
+        return ANY
+    if shape.type == "list" and (isinstance(step, Index) or step.index is not None):
+        return shape.item or ANY
+    if shape.type == "object" and isinstance(step, Name):
+        known = shape.fields.get(step.text)
+        return known or (None if shape.fields or shape.closed else shape.rest or ANY)
+    return None

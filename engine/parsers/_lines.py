@@ -1,0 +1,89 @@
+"""Input cut into blocks of whole lines: what the parsers of line formats stand on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, BinaryIO, Final, Literal, NamedTuple
+
+from engine.kinds import Limits, Parser
+from engine.records import Batch, Damage, Span
+from engine.registry import Doc
+
+BLOCK: Final = 1 << 20
+KEPT: Final = 4096
+BOM: Final = b"\xef\xbb\xbf"
+
+
+class Block(NamedTuple):
+    """Whole lines: the bytes, the offset of the first byte, the number of the first line from 1."""
+
+    data: bytes
+    offset: int
+    line: int
+
+
+class Oversize(NamedTuple):
+    """A line over the limit of a record: its first bytes, its length, the hash of all of it."""
+
+    kept: bytes
+    size: int
+    sha256: str
+    offset: int
+    line: int
+
+    def batch(self, number: int, limit: int) -> Batch:
+        """The line as a batch of one record that is damaged already."""
+        message = f"the record has {self.size:,} bytes, the limit is {limit:,}: raise `limits.record`"
+        values: Sequence[Any] = [Damage("R104", message, f"sha256 {self.sha256}")]
+        return Batch(self.kept, self.offset, number, lambda: values, lambda: [Span(self.line, 0, self.size)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineParser(Parser):
+    """What the parsers of line formats share."""
+
+    compression: Annotated[
+        Literal["infer", "none", "gzip"],
+        Doc("How the input is compressed; `infer` goes by the extension (`.gz`)."),
+    ] = "infer"
+
+
+def blocks(stream: BinaryIO, limits: Limits) -> Iterator[Block | Oversize]:
+    """The stream as blocks that end with a line; a byte order mark at its start is skipped."""
+    size = min(BLOCK, limits.record)  # so that only a block's first line can be over the limit
+    carry, offset, line = _start(stream, size)  # carry never holds a line end
+    while chunk := stream.read(size):
+        first = len(carry) + (chunk.find(b"\n") + 1 or len(chunk))
+        if first > limits.record:
+            oversize, chunk = _skip(stream, carry + chunk, offset, line, size)  # noqa: PLW2901
+            yield oversize
+            carry, offset, line = b"", offset + oversize.size, line + 1
+        cut = chunk.rfind(b"\n") + 1
+        if cut:
+            yield Block(carry + chunk[:cut], offset, line)
+            offset, line = offset + len(carry) + cut, line + chunk.count(b"\n")
+            carry = chunk[cut:]
+        else:
+            carry += chunk
+    if carry:
+        yield Block(carry, offset, line)
+
+
+def _start(stream: BinaryIO, size: int) -> tuple[bytes, int, int]:
+    head = stream.read(min(size, len(BOM)))
+    return (b"", len(BOM), 1) if head == BOM else (head, 0, 1)
+
+
+def _skip(stream: BinaryIO, data: bytes, offset: int, line: int, size: int) -> tuple[Oversize, bytes]:
+    """Read to the end of a line without keeping it; what follows is the new carry."""
+    digest, length, kept = hashlib.sha256(), 0, data[:KEPT]
+    while (end := data.find(b"\n")) < 0:
+        digest.update(data)
+        length += len(data)
+        data = stream.read(size)
+        if not data:
+            return Oversize(kept, length, digest.hexdigest(), offset, line), b""
+    digest.update(data[: end + 1])
+    return Oversize(kept, length + end + 1, digest.hexdigest(), offset, line), data[end + 1 :]

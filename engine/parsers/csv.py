@@ -1,0 +1,161 @@
+"""`csv`: delimited text (RFC 4180), each row a record of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, BinaryIO, ClassVar, Literal
+
+from engine.errors import OptionError, UnitError
+from engine.kinds import Limits
+from engine.parsers._lines import Block, LineParser, Oversize, blocks
+from engine.parsers._rows import Dialect, Rows
+from engine.records import Batch, Damage, Value
+from engine.registry import Doc, component
+from engine.spelling import WHITE_SPACE, listed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A contract with the header: what must, may and must not be there, and in which order."""
+
+    require: Annotated[list[str], Doc("Columns that must be there.")] = ()  # type: ignore[assignment]
+    optional: Annotated[list[str], Doc("Columns that may be there.")] = ()  # type: ignore[assignment]
+    allow_extra: Annotated[bool, Doc("Whether other columns may be there too.")] = True
+    order: Annotated[bool, Doc("Whether the columns stand in the order in which this contract names them.")] = False
+
+
+@component("csv", "parser", examples=[{"type": "csv"}, {"type": "csv", "delimiter": ";", "trim": True}])
+class Csv(LineParser):
+    """Delimited text with one record a row; every value is text, nothing is trimmed unless asked.
+
+    The first row names the columns, unless `names` does. A row with another number of cells, or with bytes
+    that are not UTF-8, is a reject with its line and byte offset. A quote that is still open at the end of
+    the input, a header with one name twice and a broken contract fail the unit.
+    """
+
+    text_values: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".csv",)
+
+    delimiter: Annotated[str, Doc("The character between cells.", min=1, max=1)] = ","
+    quote: Annotated[str, Doc('The character around a cell that holds a delimiter, a line end or itself, doubled; `""` for none.', max=1)] = '"'  # fmt: skip
+    escape: Annotated[str, Doc("The character that takes the meaning from the next one, instead of doubled quotes.", max=1)] = ""  # fmt: skip
+    header: Annotated[bool | Header, Doc("Whether the first row names the columns, or a contract that it must keep.")] = True  # fmt: skip
+    names: Annotated[list[str], Doc("The names of the columns of an input without a header.")] = ()  # type: ignore[assignment]
+    skip: Annotated[int, Doc("Lines before the header, or before the first row, that are not read.", min=0)] = 0
+    comment: Annotated[str, Doc("A row that begins with this character is not read.", max=1)] = ""
+    trim: Annotated[bool, Doc("Take blank space off the ends of every cell and column name.")] = False
+    blank_lines: Annotated[Literal["skip", "record"], Doc("Whether an empty line is skipped or is a row with one empty cell.")] = "skip"  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.header is False and not self.names:
+            raise OptionError("S209", "`header: false` needs `names`", "name the columns: `names: [sku, qty]`")
+        if len(set(self.names)) < len(self.names):
+            raise OptionError("S209", "`names` holds a name twice", "each column needs a name of its own")
+
+    def batches(self, stream: BinaryIO, limits: Limits) -> Iterator[Batch]:
+        """The records of a stream."""
+        dialect = Dialect(self.delimiter, self.quote, self.escape, self.comment, self.blank_lines == "record")
+        names: Sequence[str] = tuple(self.names)
+        number = 1
+        for rows in _whole_rows(stream, limits, dialect, self.skip):
+            if isinstance(rows, Oversize):
+                batch = rows.batch(number, limits.record)
+            else:
+                if not names:
+                    names = self._header(rows)
+                decode = partial(_records, rows, names, self.trim)
+                batch = Batch(rows.data, rows.offset, number, decode, rows.spans)
+            yield batch
+            number += len(batch)
+        if not names:
+            self._keep_contract(())
+
+    def names_of(self, stream: BinaryIO, limits: Limits) -> Sequence[str] | None:
+        """The columns that a sample's header names."""
+        if self.names:
+            return self.names
+        dialect = Dialect(self.delimiter, self.quote, self.escape, self.comment, self.blank_lines == "record")
+        for rows in _whole_rows(stream, limits, dialect, self.skip):
+            if not isinstance(rows, Oversize):
+                return self._header(rows)
+        return None
+
+    def _header(self, rows: Rows) -> Sequence[str]:
+        """The column names, taken off the front of the rows; empty where there is no row yet."""
+        first = rows.take_first()
+        if first is None:
+            return ()
+        if isinstance(first, Damage):
+            raise UnitError("R122", f"the header cannot be read: {first.message}", "mend the first row")
+        names = [cell.strip(WHITE_SPACE) for cell in first] if self.trim else first
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if twice:
+            raise UnitError("R122", f"the header names {listed(twice)} twice", "give each column a name of its own")
+        self._keep_contract(names)
+        return names
+
+    def _keep_contract(self, names: Sequence[str]) -> None:
+        """Refuse a header that breaks the contract, with all that is wrong with it."""
+        contract = self.header
+        if not isinstance(contract, Header):
+            return
+        known = [*contract.require, *contract.optional]
+        missing = [name for name in contract.require if name not in names]
+        extra = [name for name in names if name not in known and not contract.allow_extra]
+        present = [name for name in names if name in known]
+        wrong = [f"{listed(missing)} missing"] if missing else []
+        wrong += [f"{listed(extra)} not expected"] if extra else []
+        if contract.order and present != [name for name in known if name in names]:
+            wrong.append(f"the order is {listed(present)}")
+        if wrong:
+            found = listed(names) if names else "nothing"
+            raise UnitError("R123", f"the header breaks its contract: {'; '.join(wrong)}", f"it reads: {found}")
+
+
+def _records(rows: Rows, names: Sequence[str], trim: bool) -> list[Value]:
+    """Each row as a record by column name; a ragged one is damaged."""
+    width = len(names)
+    made: list[Value] = []
+    for row in rows.parsed():
+        if isinstance(row, Damage):
+            made.append(row)
+        elif len(row) != width:
+            made.append(Damage("R101", f"the row has {len(row)} cells, the header {width}"))
+        else:
+            made.append(dict(zip(names, [cell.strip(WHITE_SPACE) for cell in row] if trim else row)))  # noqa: B905
+    return made
+
+
+def _whole_rows(stream: BinaryIO, limits: Limits, dialect: Dialect, skip: int) -> Iterator[Rows | Oversize]:
+    """Blocks of whole rows: a row whose quote is open at the end of a block goes on in the next."""
+    tail: Block | None = None
+    for block in blocks(stream, limits):
+        if isinstance(block, Oversize):
+            _refuse_open(tail)
+            yield block
+            continue
+        block, skip = _skip_lines(block, skip)  # noqa: PLW2901
+        rows = Rows(dialect, Block(tail.data + block.data, tail.offset, tail.line) if tail else block)
+        tail = rows.take_tail()
+        if tail and len(tail.data) > limits.record:
+            _refuse_open(tail)
+        if rows.data:
+            yield rows
+    _refuse_open(tail)
+
+
+def _refuse_open(tail: Block | None) -> None:
+    if tail:
+        message = f"the quote that opens in line {tail.line} (byte {tail.offset:,}) is never closed"
+        raise UnitError("R121", message, "close it, or set `quote` to another character")
+
+
+def _skip_lines(block: Block, skip: int) -> tuple[Block, int]:
+    start = 0
+    while skip and start < len(block.data):
+        start = block.data.find(b"\n", start) + 1 or len(block.data)
+        skip -= 1
+    line = block.line + block.data.count(b"\n", 0, start)
+    return Block(block.data[start:], block.offset + start, line), skip

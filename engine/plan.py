@@ -1,0 +1,61 @@
+"""A checked spec, frozen: what `run` executes. Plain data; a worker can be sent it by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.kinds import Connection, Limits, Parser, Sink, Source, Store
+from engine.language.fields import FieldMap
+from engine.language.quantities import Share
+from engine.language.templates import Template
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a source or a sink is: a connection, its name in the spec, the folder that relative paths start at."""
+
+    connection: Connection
+    folder: str
+    name: str = ""
+
+    def store(self) -> Store:
+        """Its files."""
+        return self.connection.store(self.folder)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where a unit's file goes when it is done: templates by outcome."""
+
+    success: Template | None = None
+    partial: Template | None = None
+    error: Template | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One pipeline, compiled: everything that a run needs and nothing that it must look up."""
+
+    name: str
+    file: str
+    folder: str
+    env: str
+    vars: Mapping[str, Any]
+    scope: str
+    spec_hash: str
+    source: Source
+    source_end: End
+    parser: Parser
+    mapping: FieldMap
+    sink: Sink
+    sink_end: End
+    columns: tuple[str, ...]
+    limits: Limits = Limits()
+    max_rejects: Share | None = None
+    archive: Archive = Archive()
+    state_folder: str = ""
+    sample: str = ""
+    description: str = ""
+    resolved: Mapping[str, Any] = field(default_factory=dict)

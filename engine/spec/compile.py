@@ -1,0 +1,235 @@
+"""A merged document to a frozen Plan: every part is built and checked, all problems are reported at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from engine.errors import EngineError, SpecError
+from engine.kinds import Connection, Formatter, Limits, Parser, Sink, Source
+from engine.language.fields import FieldMap, parse_mapping
+from engine.language.shapes import Shape
+from engine.language.typing import check_map, vars_shape
+from engine.options import INVALID, build_component, convert
+from engine.plan import Archive, End, Plan
+from engine.registry import components
+from engine.sources.files import COMPRESSIONS, Files
+from engine.spec import reader
+from engine.spec.checks import check_places, check_secrets
+from engine.spec.evidence import golden_input, shape_of
+from engine.spec.located import Located, Problems
+from engine.spec.problems import Problem
+from engine.spec.project import Source as Found
+from engine.spec.project import find
+from engine.spec.settings import ArchiveOptions, LimitOptions
+from engine.spec.validate import validate
+from engine.spec.variables import Variables, interpolate, places_of_interpolation
+from engine.spelling import listed, suggest
+from engine.storage.local import Local
+
+INTERPOLATES: Final = ("connections", "vars")
+
+
+def load(spec: str, env: str = "", given: Mapping[str, str] | None = None) -> tuple[Plan, list[Problem]]:
+    """The plan of `file[:name]`, and the warnings; SpecError with every problem where it does not check."""
+    found = find(spec, env)
+    plan = Compiler(found, env, given or {}).plan()
+    problems = found.problems
+    if problems.errors or plan is None:
+        raise SpecError([*problems.errors, *problems.warnings])
+    return plan, problems.warnings
+
+
+class Compiler:
+    """Builds the parts of one plan in the order in which they need each other."""
+
+    def __init__(self, found: Found, env: str, given: Mapping[str, str]) -> None:
+        self.found = found
+        self.problems = found.problems
+        self.doc = found.located.value
+        self.env = env
+        self._given = given
+        self._refuse_interpolation()
+        for part in INTERPOLATES:
+            if isinstance(self.doc.get(part), dict):
+                self.doc[part] = interpolate(self.doc[part], (part,), self.problems, found.folder)
+        self.vars = Variables(self.doc.get("vars") or {}, self.problems)
+        self.vars.resolve(given)
+
+    def plan(self) -> Plan | None:
+        """The plan; None where a part is missing (the problems say which)."""
+        source, sink = self._component("source"), self._component("sink")
+        for part, what in (("source", "where records come from"), ("sink", "where they go")):
+            if part not in self.doc:
+                self.problems("S202", (), f"`{part}` is missing in a spec", f"say {what}: `{part}: {{type: files, path: ..}}`")
+        parser, sink = self._parser(source), self._with_formatter(sink)
+        limits = self._settings("limits", LimitOptions)
+        archive = self._settings("archive", ArchiveOptions)
+        mapping, mapping_doc = self._mapping()
+        if INVALID in (source, sink, parser, limits, archive):
+            self._check_map(mapping, None)
+            return None
+        reading = Limits(limits.record, limits.depth)
+        shape = self._shape(parser, source, reading)
+        mapping = self._check_map(mapping, shape)
+        ends = self._end("source", source), self._end("sink", sink)
+        check_secrets(self.vars.secret, source, sink, archive, mapping, self.problems)
+        check_places(source, sink, archive, *ends, self.problems)
+        self._warn_of_scope(source, sink)
+        return Plan(
+            name=self.found.name,
+            file=self.found.path,
+            folder=self.found.folder,
+            env=self.env,
+            vars=self.vars.values,
+            scope=self._scope(),
+            spec_hash=self._hash(mapping_doc),
+            source=source,
+            source_end=ends[0],
+            parser=parser,
+            mapping=mapping,
+            sink=sink,
+            sink_end=ends[1],
+            columns=_columns(mapping, shape),
+            limits=reading,
+            max_rejects=limits.max_rejects,
+            archive=Archive(archive.success, archive.partial, archive.error),
+            state_folder=self.found.state_folder,
+            sample=self._sample_path(),
+            description=str(self.doc.get("description", "")),
+            resolved=self.doc,
+        )
+
+    # --- components
+
+    def _component(self, kind: str) -> Any:
+        return build_component(kind, self.doc[kind], (kind,), self.problems) if kind in self.doc else INVALID
+
+    def _parser(self, source: Any) -> Any:
+        if "parser" in self.doc:
+            return self._component("parser")
+        if not isinstance(source, Files):
+            return INVALID
+        found = _by_suffix("parser", source.path.text)
+        if found is None:
+            self.problems("S202", ("source", "path"), "the extension names no parser", f"write `parser:`, one of {listed(components('parser'))}")  # fmt: skip
+            return INVALID
+        return found
+
+    def _with_formatter(self, sink: Any) -> Any:
+        if sink is INVALID or getattr(sink, "formatter", True) is not None:
+            return sink
+        found = _by_suffix("formatter", sink.path.text)
+        if found is None:
+            self.problems("S202", ("sink", "path"), "the extension names no formatter", f"write `formatter:`, one of {listed(components('formatter'))}")  # fmt: skip
+            return INVALID
+        return replace(sink, formatter=found)
+
+    def _settings(self, key: str, cls: type) -> Any:
+        return convert(cls, self.doc.get(key) or {}, (key,), self.problems)
+
+    def _end(self, part: str, component: Source | Sink) -> End:
+        """Where a source or a sink is; the nameless place is the folder of the spec."""
+        name = component.connection
+        if not name:
+            return End(Local(), self.found.folder)
+        declared = self.doc.get("connections") or {}
+        if name not in declared:
+            near = suggest(name, declared)
+            help = f"did you mean `{near}`?" if near else f"declared: {listed(declared) or 'none'}"
+            self.problems("S305", (part, "connection"), f"there is no connection `{name}`", help)
+            return End(Local(), self.found.folder, name)
+        connection: Connection = build_component("connection", declared[name], ("connections", name), self.problems)
+        folder = self.found.connection_folders.get(name, self.found.folder)
+        return End(connection if connection is not INVALID else Local(), folder, name)  # type: ignore[comparison-overlap]
+
+    # --- the mapping and its evidence
+
+    def _mapping(self) -> tuple[FieldMap, Any]:
+        doc = self.doc.get("mapping", {"pass_through": True})
+        if isinstance(doc, str):
+            doc = self._mapping_file(doc)
+        if not isinstance(doc, dict) or self.problems.broken(("mapping",)):
+            return FieldMap(), doc
+        return parse_mapping(doc, ("mapping",), self.problems), doc
+
+    def _mapping_file(self, name: str) -> Any:
+        """A mapping by path; its problems carry its own positions."""
+        path = os.path.join(self.found.folder, name)
+        if not os.path.exists(path):
+            self.problems("S312", ("mapping",), f"the mapping file `{name}` is not there", "the path starts at this file's folder")
+            return None
+        document = reader.read(path, os.path.relpath(path))
+        self.found.located.graft(("mapping",), document)
+        validate(document.value, "mapping", self.problems, ("mapping",))
+        return document.value
+
+    def _check_map(self, mapping: FieldMap, shape: Shape | None) -> FieldMap:
+        return check_map(mapping, shape or Shape(), vars_shape(self.vars.types), self.problems)
+
+    def _sample_path(self) -> str:
+        sample = self.doc.get("sample")
+        return os.path.join(self.found.folder, sample) if isinstance(sample, str) else ""
+
+    def _shape(self, parser: Parser, source: Source, limits: Limits) -> Shape:
+        sample = self._sample_path()
+        if sample and not os.path.isfile(sample):
+            self.problems("S313", ("sample",), f"the sample `{self.doc['sample']}` is not there", "the path starts at this file's folder")  # fmt: skip
+            return Shape()
+        pattern = source.pattern({"vars": self.vars.values}) if isinstance(source, Files) and not source.path.slots else ""
+        golden = golden_input(self.found.name, self.found.folder, pattern) if pattern and not sample else ""
+        try:
+            return shape_of(parser, sample, golden, limits)
+        except (EngineError, OSError) as error:
+            if sample:
+                self.problems("S313", ("sample",), f"the sample cannot be read: {getattr(error, 'message', error)}", "give one that the parser reads")  # fmt: skip
+            return Shape()
+
+    # --- what binds state
+
+    def _scope(self) -> str:
+        """`pipeline@env[var=value]`: what runs of one scope share is theirs alone."""
+        scope = self.found.name + (f"@{self.env}" if self.env else "")
+        return scope + "".join(f"[{name}={self.vars.values[name]}]" for name in sorted(self.vars.scoped))
+
+    def _warn_of_scope(self, source: Source, sink: Sink) -> None:
+        named = {slot.key for part in (source, sink) for slot in getattr(part, "path").slots if slot.root == "vars"}  # noqa: B009
+        for name in sorted(named & set(self._given) - set(self.vars.scoped)):
+            self.problems("S308", ("vars", name), f"`{name}` names files, and runs with other values share this one's state",
+                          "declare it with `scope: true`", key=True, level="warning")  # fmt: skip
+
+    def _hash(self, mapping_doc: Any) -> str:
+        said = {"doc": self.doc, "mapping": mapping_doc, "vars": self.vars.values}
+        return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _refuse_interpolation(self) -> None:
+        """`${..}` stands in connections, variables and secret options; elsewhere it would be plain text."""
+        for pointer, text in places_of_interpolation({k: v for k, v in self.doc.items() if k not in INTERPOLATES}):
+            self.problems("S306", pointer, f"`{text}` stands where nothing is interpolated", "declare a variable with it, and use `$vars.name` or `{vars.name}`")  # fmt: skip
+
+
+def _by_suffix(kind: str, path: str) -> Parser | Formatter | None:
+    """The component that a path's extension names, without options."""
+    for suffix in COMPRESSIONS:
+        path = path.removesuffix(suffix)
+    for found in components(kind).values():
+        if path.lower().endswith(found.cls.suffixes):  # type: ignore[attr-defined]
+            return found.cls()  # type: ignore[no-any-return]
+    return None
+
+
+def _columns(mapping: FieldMap, shape: Shape) -> tuple[str, ...]:
+    """The keys that every record is written with, in order; empty where only the first record tells."""
+    if not mapping.pass_through:
+        return mapping.columns
+    if not shape.closed:
+        return ()
+    passed = [name for name in shape.fields if name not in (*mapping.columns, *mapping.except_names)]
+    return (*passed, *mapping.columns)
+
+
+__all__ = ["Compiler", "Located", "Problems", "load"]

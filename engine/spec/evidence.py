@@ -1,0 +1,60 @@
+"""What `check` knows of the input: a sample's header (closed), sample records or a golden's input (open)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import islice
+
+from engine.kinds import Limits, Parser
+from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_names, of_records, of_texts
+from engine.records import Damage, Value
+from engine.storage.local import LocalStore
+from engine.storage.packing import unpacked
+
+FIXTURES = "fixtures"
+
+
+def shape_of(parser: Parser, sample: str, golden: str, limits: Limits) -> Shape:
+    """The shape of the records; a sample says more than a golden, without both only the parser's promise stands."""
+    path = sample or golden
+    if not path:
+        return of_texts() if parser.text_values else ANY
+    if names := _names(parser, path, limits):
+        return of_names(names, closed=bool(sample))
+    return of_records(islice(records_of(parser, path, limits), SAMPLE_RECORDS), texts=parser.text_values)
+
+
+def _names(parser: Parser, path: str, limits: Limits) -> list[str] | None:
+    with open(path, "rb") as raw:
+        found = parser.names_of(unpacked(raw, path, getattr(parser, "compression", "none")), limits)
+    return list(found) if found else None
+
+
+def records_of(parser: Parser, path: str, limits: Limits) -> Iterator[Value]:
+    """The records of a file that can be parsed."""
+    with open(path, "rb") as raw:
+        stream = unpacked(raw, path, getattr(parser, "compression", "none"))
+        for batch in parser.batches(stream, limits):
+            yield from (value for value in batch.values if not isinstance(value, Damage))
+
+
+def golden_input(name: str, folder: str, pattern: str) -> str:
+    """The first input file of the pipeline's golden, where there is one in `fixtures/` here or above."""
+    while True:
+        fixture = os.path.join(folder, FIXTURES, name)
+        if os.path.isdir(fixture):
+            return _first_input(fixture, pattern)
+        above = os.path.dirname(folder)
+        if above == folder:
+            return ""
+        folder = above
+
+
+def _first_input(fixture: str, pattern: str) -> str:
+    """In the fixture itself, or in the first of its cases that has a file."""
+    for case in ("", *sorted(os.listdir(fixture))):
+        store = LocalStore(os.path.join(fixture, case, "input"))
+        for stat in store.glob(pattern):
+            return store.full(stat.path)
+    return ""

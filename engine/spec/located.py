@@ -1,0 +1,116 @@
+"""Several files as one document: each part remembers the file and the place it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.options import Pointer
+from engine.spec.document import Document
+from engine.spec.problems import Problem, at_key, at_value, inside
+
+Origin = tuple[Document, Pointer]
+
+
+class Located:
+    """A merged document. `base` is the file that a place belongs to when no other part says otherwise."""
+
+    def __init__(self, base: Document, value: dict[str, Any], start: Pointer = ()) -> None:
+        self.base = base
+        self.value = value
+        self._origins: dict[Pointer, Origin] = {(): (base, start)}
+
+    def graft(self, pointer: Pointer, document: Document, at: Pointer = ()) -> None:
+        """What stands at `pointer` came from this place of that file."""
+        self._origins[pointer] = (document, at)
+
+    def origin(self, pointer: Pointer) -> Origin:
+        """The file and the place in it that a pointer into the merged document leads to."""
+        for size in range(len(pointer), -1, -1):
+            if found := self._origins.get(pointer[:size]):
+                document, at = found
+                return document, (*at, *pointer[size:])
+        return self.base, pointer
+
+    def lay_under(self, document: Document, at: Pointer, value: Mapping[str, Any], pointer: Pointer = ()) -> None:
+        """Add what is not said yet; maps merge, a map with another `type` and everything else stay as they are."""
+        mine = self._at(pointer)
+        for key, given in value.items():
+            place = (*pointer, key)
+            if key not in mine:
+                mine[key] = given
+                self.graft(place, document, (*at, key))
+            elif _merges(mine[key], given):
+                mine[key] = dict(mine[key])
+                self.lay_under(document, (*at, key), given, place)
+
+    def _at(self, pointer: Pointer) -> dict[str, Any]:
+        node: Any = self.value
+        for step in pointer:
+            node = node[step]
+        return node  # type: ignore[no-any-return]
+
+
+def _merges(mine: Any, given: Any) -> bool:
+    if not isinstance(mine, dict) or not isinstance(given, dict):
+        return False
+    return mine.get("type", given.get("type")) == given.get("type", mine.get("type"))
+
+
+class Problems:
+    """Collects the problems of a merged document; this is the Report that the compiler's stages are given."""
+
+    def __init__(self, located: Located) -> None:
+        self.located = located
+        self.found: list[Problem] = []
+        self._broken: set[Pointer] = set()
+
+    def __call__(
+        self,
+        code: str,
+        pointer: Pointer,
+        message: str,
+        help: str = "",
+        *,
+        span: tuple[int, int] | None = None,
+        key: bool = False,
+        seen: str = "",
+        level: str = "error",
+    ) -> None:
+        """Take one problem."""
+        document, at = self.located.origin(pointer)
+        more: dict[str, Any] = {"help": help, "seen": seen, "level": level, "where": _where(pointer)}
+        if key:
+            self._add(at_key(document, at, code, message, **more))
+        elif span:
+            self._add(inside(document, at, span, code, message, **more))
+        else:
+            self._add(at_value(document, at, code, message, **more))
+
+    def _add(self, problem: Problem) -> None:
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def mark_broken(self, pointers: Iterable[Pointer]) -> None:
+        """The schema refused these places."""
+        self._broken.update(pointers)
+
+    def broken(self, pointer: Pointer) -> bool:
+        """Whether the schema refused this place, or a direct member of it."""
+        return any(each[: len(pointer)] == pointer and len(each) - len(pointer) <= 1 for each in self._broken)
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Those that keep the spec from running, in the order of the files."""
+        return sorted((p for p in self.found if p.level == "error"), key=lambda p: p.order)
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """Those that do not."""
+        return sorted((p for p in self.found if p.level == "warning"), key=lambda p: p.order)
+
+
+def _where(pointer: Pointer) -> str:
+    """The field that a place belongs to, in words."""
+    names = [str(pointer[i + 1]) for i, step in enumerate(pointer[:-1]) if step in ("fields", "pairs")]
+    return f"field `{'.'.join(names)}`" if names else ""

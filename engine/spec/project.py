@@ -1,0 +1,164 @@
+"""From a command line's `SPEC[:name]` to one merged document: the spec, what its file shares, its project file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.errors import SpecError, UsageError
+from engine.spec import reader
+from engine.spec.document import Document
+from engine.spec.located import Located, Problems
+from engine.spec.problems import in_file
+from engine.spec.validate import validate
+from engine.spelling import listed, suggest
+
+PROJECT_FILE: Final = "engine.yaml"
+STATE_FOLDER: Final = ".engine"
+STATE_VARIABLE: Final = "ENGINE_STATE"
+SHARED: Final = ("connections", "vars", "state")
+
+
+@dataclass
+class Source:
+    """A spec as it was found: its merged document, and the folders that its parts start at."""
+
+    path: str
+    name: str
+    located: Located
+    problems: Problems
+    project_folder: str
+    connection_folders: Mapping[str, str]
+
+    @property
+    def folder(self) -> str:
+        """The folder that the spec's own relative paths start at."""
+        return os.path.dirname(os.path.abspath(self.path))
+
+    @property
+    def state_folder(self) -> str:
+        """`.engine` beside the project file or the spec, or where ENGINE_STATE says."""
+        return os.environ.get(STATE_VARIABLE) or os.path.join(self.project_folder, STATE_FOLDER)
+
+
+def names_in(path: str) -> list[str]:
+    """The pipelines of a file: its keys under `pipelines`, or one without a name."""
+    value = reader.read(path).value
+    pipelines = value.get("pipelines") if isinstance(value, dict) else None
+    return list(pipelines) if isinstance(pipelines, dict) and pipelines else [""]
+
+
+def split(spec: str) -> tuple[str, str]:
+    """`file.yaml:name` in its parts; a path may hold a colon of its own."""
+    path, colon, name = spec.rpartition(":")
+    return (path, name) if colon and not os.path.exists(spec) and "/" not in name else (spec, "")
+
+
+def find(spec: str, env: str) -> Source:
+    """The merged document of one pipeline; SpecError where a file cannot be read."""
+    path, wanted = split(spec)
+    document = reader.read(path)
+    if not isinstance(document.value, dict):
+        raise SpecError([in_file(document.path, "S203", "a spec is a map of keys", help="start with `source:`")])
+    located, name = _choose(document, path, wanted)
+    problems = Problems(located)
+    project = _project_file(path)
+    folders: dict[str, str] = {}
+    if project:
+        folders = _lay_project_under(located, project, env, problems)
+    elif env:
+        raise UsageError("U104", f"`--env {env}`: there is no {PROJECT_FILE} above `{path}`", "write one, with `environments`")
+    validate(located.value, "spec", problems)
+    top = os.path.dirname(os.path.abspath(project or path))
+    return Source(path, name, located, problems, top, folders)
+
+
+def _choose(document: Document, path: str, wanted: str) -> tuple[Located, str]:
+    """The document of one pipeline: its own keys over those that the file shares."""
+    value = dict(document.value)
+    stem = os.path.splitext(os.path.basename(path))[0]
+    pipelines = value.pop("pipelines", None)
+    if pipelines is None:
+        if wanted:
+            raise UsageError("U103", f"`{path}` holds one pipeline, not several", f"run `{path}`")
+        return Located(document, value), str(value.get("name", stem))
+    if not isinstance(pipelines, dict) or not pipelines:
+        return Located(document, dict(document.value)), stem
+    if not wanted:
+        raise UsageError("U103", f"`{path}` holds {len(pipelines)} pipelines", f"name one: {_runs(path, pipelines)}")
+    if wanted not in pipelines:
+        near = suggest(wanted, pipelines)
+        help = f"did you mean `{path}:{near}`?" if near else f"it holds {listed(pipelines)}"
+        raise UsageError("U103", f"`{path}` has no pipeline `{wanted}`", help)
+    own = pipelines[wanted] if isinstance(pipelines[wanted], dict) else {}
+    located = Located(document, dict(own), ("pipelines", wanted))
+    located.lay_under(document, (), value)
+    return located, f"{value.get('name', stem)}.{wanted}"
+
+
+def _runs(path: str, pipelines: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{path}:{name}`" for name in pipelines)
+
+
+def _project_file(path: str) -> str:
+    """The nearest `engine.yaml` in the spec's folder or above, empty where there is none."""
+    folder = os.path.dirname(os.path.abspath(path))
+    while True:
+        found = os.path.join(folder, PROJECT_FILE)
+        if os.path.exists(found):
+            return found
+        above = os.path.dirname(folder)
+        if above == folder:
+            return ""
+        folder = above
+
+
+def _lay_project_under(located: Located, path: str, env: str, problems: Problems) -> dict[str, str]:
+    """Put the project's shared keys below the spec's own; gives the folder that each connection starts at."""
+    document = reader.read(path, os.path.relpath(path))
+    value = document.value if isinstance(document.value, dict) else {}
+    own = Problems(Located(document, value))
+    validate(value, "project", own)
+    problems.found.extend(own.found)
+    layers = [(value, ())]
+    if env:
+        environments = value.get("environments", {})
+        if env not in environments:
+            near = suggest(env, environments)
+            help = f"did you mean `{near}`?" if near else f"it has {listed(environments) or 'none'}"
+            raise UsageError("U104", f"`{document.path}` has no environment `{env}`", help)
+        layers.insert(0, (environments[env], ("environments", env)))
+    mine = set(located.value.get("connections") or {})
+    for layer, at in layers:
+        _lay(located, document, layer, at)
+    folder = os.path.dirname(path)
+    return {name: folder for name in located.value.get("connections") or {} if name not in mine}
+
+
+def _lay(located: Located, document: Document, layer: Mapping[str, Any], at: tuple[str | int, ...]) -> None:
+    shared = {key: layer[key] for key in SHARED if isinstance(layer.get(key), dict)}
+    wanted = _used_connections(located.value)
+    if "connections" in shared:
+        shared["connections"] = {key: each for key, each in shared["connections"].items() if key in wanted}
+    if "vars" in shared:
+        shared["vars"] = {key: each for key, each in shared["vars"].items()}
+        _declare(located, document, shared["vars"], (*at, "vars"))
+    located.lay_under(document, at, shared)
+
+
+def _declare(located: Located, document: Document, below: Mapping[str, Any], at: tuple[str | int, ...]) -> None:
+    """A value over a declaration is the declaration's default."""
+    mine = located.value.get("vars")
+    if not isinstance(mine, dict):
+        return
+    for name, declared in below.items():
+        if isinstance(declared, dict) and name in mine and not isinstance(mine[name], dict):
+            located.value["vars"] = mine = {**mine, name: {**declared, "default": mine[name]}}
+
+
+def _used_connections(value: Mapping[str, Any]) -> set[str]:
+    """The connections that the spec names; others are not looked at."""
+    ends = (value.get(end) for end in ("source", "sink"))
+    return {str(end["connection"]) for end in ends if isinstance(end, dict) and end.get("connection")}

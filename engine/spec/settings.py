@@ -1,0 +1,46 @@
+"""The keys of a spec that are not components: variables, limits, archive, state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from engine.language.quantities import Duration, Share, Size
+from engine.language.templates import Template
+from engine.registry import Doc
+
+
+@dataclass(frozen=True, kw_only=True)
+class VarOptions:
+    """A variable, set with `--set name=value` and read as `$vars.name`."""
+
+    type: Annotated[Literal["text", "int", "decimal", "bool", "date"], Doc("The type that its value is read as.")] = "text"  # fmt: skip
+    default: Annotated[Any, Doc("Its value where none is given.")] = None
+    required: Annotated[bool, Doc("A run without a value does not start.")] = False
+    secret: Annotated[bool, Doc("Its value is never shown, and no mapping may write it.")] = False
+    scope: Annotated[bool, Doc("Each value has state of its own.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitOptions:
+    """What a run may take and what it accepts."""
+
+    max_rejects: Annotated[Share | None, Doc("Rejects that a unit may have, as a count or a percentage of the records read; above it the unit is refused.")] = None  # fmt: skip
+    record: Annotated[Size, Doc("Bytes that one record may have.")] = Size(16 * 2**20)
+    depth: Annotated[int, Doc("Levels that one record may nest.", min=1, max=900)] = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveOptions:
+    """Where the source file goes when its unit is done; it stays where nothing is said."""
+
+    success: Annotated[Template | None, Doc("After a unit without rejects.")] = None
+    partial: Annotated[Template | None, Doc("After a unit with rejects.")] = None
+    error: Annotated[Template | None, Doc("After a unit that was refused.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateOptions:
+    """What is kept of runs."""
+
+    keep: Annotated[Duration, Doc("How long the log of state reaches back.")] = Duration(90 * 86400)

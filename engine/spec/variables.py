@@ -1,0 +1,194 @@
+"""Variables and `${..}`: what a spec is given from outside, resolved once, before anything is built."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, NoReturn
+
+from engine.errors import OptionError, UsageError
+from engine.language.shapes import type_of
+from engine.options import Pointer
+from engine.spec.located import Problems
+from engine.spelling import listed, suggest
+
+INTERPOLATED: Final = re.compile(r"\$\{([a-z]+):([^}]*)\}")
+TAINTED: Final = ("file", "secret")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+
+
+class Secret:
+    """A value that cannot be shown: no text, no repr, no log and no report of it holds what it hides."""
+
+    __slots__ = ("_hidden",)
+
+    def __init__(self, hidden: str) -> None:
+        self._hidden = hidden
+
+    def reveal(self) -> str:
+        """What it hides, for the one place that needs it."""
+        return self._hidden
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written anywhere")
+
+
+def interpolate(value: Any, pointer: Pointer, problems: Problems, folder: str) -> Any:
+    """The value with every `${..}` in its texts replaced; a text that holds a secret becomes a Secret."""
+    if isinstance(value, dict):
+        return {key: interpolate(item, (*pointer, key), problems, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [interpolate(item, (*pointer, i), problems, folder) for i, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    tainted = False
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal tainted
+        tainted = tainted or match[1] in TAINTED
+        return _resolve(match, pointer, problems, folder)
+
+    made = INTERPOLATED.sub(replace, value)
+    return Secret(made) if tainted else made
+
+
+def _resolve(match: re.Match[str], pointer: Pointer, problems: Problems, folder: str) -> str:
+    """One `${kind:name}`; what cannot be resolved is a problem at its place."""
+    kind, name = match[1], match[2]
+    span = (match.start(), match.end() - match.start())
+    if kind == "env":
+        if name in os.environ:
+            return os.environ[name]
+        near = suggest(name, os.environ)
+        help = f"set it, or did you mean `{near}`?" if near else "set it in the environment"
+        problems("S304", pointer, f"the environment has no `{name}`", help, span=span)
+    elif kind == "file":
+        try:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                return file.read().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            problems("S304", pointer, f"`{name}` cannot be read: {reason}", "the path starts at this file's folder", span=span)
+    else:
+        problems("S304", pointer, f"`{match[0]}` cannot be resolved", "this version knows `${env:NAME}` and `${file:path}`", span=span)  # fmt: skip
+    return ""
+
+
+def places_of_interpolation(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
+    """Every text that holds a `${..}`, with its place."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from places_of_interpolation(item, (*pointer, key))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from places_of_interpolation(item, (*pointer, i))
+    elif isinstance(value, str) and (match := INTERPOLATED.search(value)):
+        yield pointer, match[0]
+
+
+class Variables:
+    """The declared variables of a spec, and the values they have in this run."""
+
+    def __init__(self, declared: Mapping[str, Any], problems: Problems) -> None:
+        self.types: dict[str, str] = {}
+        self.values: dict[str, Any] = {}
+        self.scoped: list[str] = []
+        self.secret: set[str] = set()
+        self._declared = declared
+        self._problems = problems
+
+    def resolve(self, given: Mapping[str, str]) -> None:
+        """Read each variable: from `--set`, else its default; a required one without either is a problem."""
+        self._refuse_unknown(given)
+        for name, declared in self._declared.items():
+            options = declared if isinstance(declared, dict) else {"default": declared, "type": _own_type(declared)}
+            self.types[name] = str(options.get("type", "text"))
+            if options.get("scope"):
+                self.scoped.append(name)
+            if options.get("secret") or isinstance(options.get("default"), Secret):
+                self.secret.add(name)
+            self.values[name] = self._value(name, options, given)
+
+    def _refuse_unknown(self, given: Mapping[str, str]) -> None:
+        for name in given:
+            if name not in self._declared:
+                near = suggest(name, self._declared)
+                help = f"did you mean `{near}`?" if near else f"declared: {listed(self._declared) or 'none'}"
+                raise UsageError("U102", f"`--set {name}`: the spec declares no such variable", help)
+
+    def _value(self, name: str, options: Mapping[str, Any], given: Mapping[str, str]) -> Any:
+        type = self.types[name]
+        if name in given:
+            try:
+                return read(given[name], type)
+            except OptionError as error:
+                raise UsageError("U102", f"`--set {name}`: {error.message}", error.help) from error
+        default = options.get("default")
+        if default is None:
+            if options.get("required"):
+                self._problems("S307", ("vars", name), f"`{name}` is required and has no value", f"run with `--set {name}=..`", key=True)  # fmt: skip
+            return None
+        return self._default(name, default, type)
+
+    def _default(self, name: str, default: Any, type: str) -> Any:
+        if type_of(default) == type or isinstance(default, Secret):
+            return default
+        if type == "decimal" and isinstance(default, int):
+            return Decimal(default)
+        place = ("vars", name, "default") if isinstance(self._declared[name], dict) else ("vars", name)
+        try:
+            if isinstance(default, str):
+                return read(default, type)
+        except OptionError as error:
+            self._problems("S302", place, error.message, error.help)
+            return None
+        self._problems("S302", place, f"the default is {type_of(default)}, the variable is {type}", f"write a {type}")
+        return None
+
+
+def _own_type(value: Any) -> str:
+    """The type of a variable that is written as its value alone."""
+    found = type_of(value)
+    return found if found in ("int", "decimal", "bool") else "text"
+
+
+def read(text: str, type: str) -> Any:
+    """A text as the type of a variable; OptionError S302 where it is none."""
+    readers = {"text": str, "int": _int, "decimal": _decimal, "bool": _bool, "date": _date}
+    return readers[type](text)
+
+
+def _int(text: str) -> int:
+    return int(text) if _WHOLE.fullmatch(text) and len(text) <= 1000 else _refuse(text, "a whole number")  # noqa: PLR2004
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(text) if _NUMBER.fullmatch(text) and len(text) <= 1000 else _refuse(text, "a number")  # noqa: PLR2004
+
+
+def _bool(text: str) -> bool:
+    return {"true": True, "false": False}[text] if text in ("true", "false") else _refuse(text, "`true` or `false`")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else _refuse(text, "a day")
+    except ValueError:
+        return _refuse(text, "a day")
+
+
+def _refuse(text: str, wanted: str) -> NoReturn:
+    example = {"a day": ", such as `2026-01-31`", "a whole number": ", such as `42`"}.get(wanted, "")
+    raise OptionError("S302", f"`{text}` is not {wanted}", f"write {wanted}{example}")

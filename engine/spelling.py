@@ -1,0 +1,57 @@
+"""Words for messages: near names, lists of names, values cut short; and what blank space is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+WHITE_SPACE: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+"""Unicode's White_Space (PropList.txt) and the byte order mark; `str.strip()` takes others too."""
+
+LONGEST_VALUE: Final = 60
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message: `a`, `b`."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def describe(value: object) -> str:
+    """A value for a message: on one line, cut at 60 characters."""
+    text = str(value).replace("\n", "\\n").replace("\r", "\\r")
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """The choice that was probably meant by a word that is none of them; empty when none is close."""
+    return next(iter(closest(word, choices, 1)), "")
+
+
+def closest(word: str, choices: Iterable[str], most: int = 3) -> list[str]:
+    """The choices within a few slips of the keyboard, nearest first; equally near ones by alphabet."""
+    allowed = _slips(word)
+    near = (choice for choice in set(choices) - {word} if abs(len(choice) - len(word)) <= allowed)
+    ranked = sorted((_distance(word.casefold(), choice.casefold()), choice) for choice in near)
+    return [choice for distance, choice in ranked if distance <= allowed][:most]
+
+
+def _slips(word: str) -> int:
+    """How many slips a word of this length may hold: a word of two letters is close to everything."""
+    return 0 if len(word) < 3 or len(word) > 200 else 1 + (len(word) > 4) + (len(word) > 9)
+
+
+def _distance(left: str, right: str) -> int:
+    """Letters to insert, drop, replace or swap with their neighbour."""
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for i, a in enumerate(left):
+        previous, before, row = before, row, [i + 1]
+        for j, b in enumerate(right):
+            step = min(before[j] + (a != b), before[j + 1] + 1, row[j] + 1)
+            if i and j and a == right[j - 1] and b == left[i - 1]:
+                step = min(step, previous[j - 1] + 1)
+            row.append(step)
+    return row[-1]

@@ -1,0 +1,1 @@
+"""Where files live: the door to each kind of store."""

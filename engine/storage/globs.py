@@ -1,0 +1,77 @@
+"""Globs as shells know them: `*` and `?` inside a segment, `**` over folders, `[a-z]`, `{a,b}`.
+
+A name that begins with a dot matches only a segment that begins with one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import translate
+from functools import cache
+from typing import Final
+
+from engine.errors import OptionError
+
+MOST_ALTERNATIVES: Final = 1000
+
+_MAGIC: Final = re.compile(r"[*?\[{]")
+_BRACES: Final = re.compile(r"\{([^{}]*,[^{}]*)\}")
+
+
+def static_head(pattern: str) -> str:
+    """The folders before the first segment that can match more than one name."""
+    head = []
+    for segment in pattern.split("/")[:-1]:
+        if _MAGIC.search(segment):
+            break
+        head.append(segment)
+    return "/".join(head)
+
+
+def is_glob(pattern: str) -> bool:
+    """Whether it can match more than one path."""
+    return bool(_MAGIC.search(pattern))
+
+
+def expand(pattern: str) -> list[str]:
+    """The patterns without braces that a pattern with `{a,b}` stands for."""
+    made = [pattern]
+    while any(_BRACES.search(each) for each in made):
+        made = [one for each in made for one in _expand_first(each)]
+        if len(made) > MOST_ALTERNATIVES:
+            raise OptionError("M403", f"`{pattern[:60]}` stands for more than {MOST_ALTERNATIVES:,} patterns", "use `*`")
+    return list(dict.fromkeys(made))
+
+
+def _expand_first(pattern: str) -> Iterator[str]:
+    match = _BRACES.search(pattern)
+    if match is None:
+        yield pattern
+        return
+    for choice in match[1].split(","):
+        yield pattern[: match.start()] + choice + pattern[match.end() :]
+
+
+@cache
+def segment_matcher(segment: str) -> re.Pattern[str]:
+    """The regular expression of one segment (the standard library's: it never backtracks over a `*`)."""
+    hidden = "" if segment.startswith(".") else r"(?!\.)"
+    return re.compile(hidden + translate(segment))
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a relative path matches a pattern (after `expand`)."""
+    return _match(path.split("/"), pattern.split("/"))
+
+
+def _match(names: Sequence[str], segments: Sequence[str]) -> bool:
+    """Folders against segments; `**` takes any number of them. A table, so that many `**` stay cheap."""
+    reachable = {0}
+    for segment in segments:
+        if segment == "**":
+            reachable = set(range(min(reachable, default=len(names) + 1), len(names) + 1))
+        else:
+            matcher = segment_matcher(segment)
+            reachable = {at + 1 for at in reachable if at < len(names) and matcher.match(names[at])}
+    return len(names) in reachable

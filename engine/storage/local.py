@@ -1,0 +1,229 @@
+"""Files on this machine: the `local` connection and its store."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, BinaryIO, Final
+
+from engine.errors import StoreError
+from engine.kinds import Connection, Stat, Store
+from engine.registry import Doc, component
+from engine.storage import globs
+
+STAGING_SUFFIX: Final = ".part"
+
+_CODES: Final = {
+    errno.ENOENT: ("C101", "is not there", "check the path"),
+    errno.EACCES: ("C102", "may not be read or written by this user", "give the user of this process the right"),
+    errno.EPERM: ("C102", "may not be read or written by this user", "give the user of this process the right"),
+    errno.EROFS: ("C102", "is on a file system that is read-only", "choose a folder that can be written"),
+    errno.ENOSPC: ("C103", "cannot be written: the disk is full", "free space and run again: nothing is lost"),
+    errno.EDQUOT: ("C103", "cannot be written: the quota is used up", "free space and run again: nothing is lost"),
+    errno.EFBIG: ("C103", "cannot be written: it is over the file size limit", "raise the limit and run again"),
+    errno.EISDIR: ("C104", "is a folder, a file is needed", "choose another path"),
+    errno.ENOTDIR: ("C104", "runs through a file as if it were a folder", "choose another path"),
+    errno.EEXIST: ("C104", "is there already", "choose another path"),
+    errno.ENAMETOOLONG: ("C104", "is too long for this file system", "choose shorter names"),
+}
+
+
+def store_error(error: OSError, path: str) -> StoreError:
+    """What the operating system refused, as an error with a code and something to do."""
+    code, what, help = _CODES.get(error.errno or 0, ("C105", f"failed: {error.strerror or error}", "run again"))
+    return StoreError(code, f"`{path}` {what}", help)
+
+
+@contextmanager
+def _refusals(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise store_error(error, path) from error
+
+
+@component("local", "connection", examples=[{"type": "local", "base": "./data"}])
+class Local(Connection):
+    """A folder on this machine; paths that use the connection start there and cannot leave it."""
+
+    base: Annotated[str, Doc("The folder; a relative one starts at the file that says it.", min=1)] = "."
+
+    def store(self, folder: str) -> Store:
+        """Its files."""
+        return LocalStore(os.path.normpath(os.path.join(folder, self.base)))
+
+
+class LocalStore:
+    """Files below one folder of this machine; paths are relative to it, with `/` between folders."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    @property
+    def address(self) -> Mapping[str, str]:
+        """Its folder."""
+        return {"type": "local", "base": self.base}
+
+    def full(self, path: str) -> str:
+        """The path on this machine."""
+        return os.path.normpath(os.path.join(self.base, path))
+
+    def show(self, path: str) -> str:
+        """Relative to where the user stands, where that is shorter."""
+        full = self.full(path)
+        near = os.path.relpath(full)
+        return full if near.startswith("../..") else near
+
+    # --- reading
+
+    def glob(self, pattern: str, exclude: Sequence[str] = ()) -> Iterator[Stat]:
+        """The files that match, in the order of their paths."""
+        left_out = [one for each in exclude for one in globs.expand(each)]
+        found: dict[str, Stat] = {}
+        for one in globs.expand(pattern):
+            for stat in self._find(one):
+                if not any(globs.matches(stat.path, each) for each in left_out):
+                    found[stat.path] = stat
+        yield from (found[path] for path in sorted(found))
+
+    def _find(self, pattern: str) -> Iterator[Stat]:
+        if not globs.is_glob(pattern):
+            stat = self.stat(pattern)
+            if stat:
+                yield stat
+            return
+        head = globs.static_head(pattern)
+        if os.path.isdir(self.full(head)):
+            yield from self._walk(head, pattern)
+
+    def _walk(self, folder: str, pattern: str) -> Iterator[Stat]:
+        """Below one folder, entering only folders that the pattern can reach."""
+        with _refusals(self.show(folder)):
+            entries = list(os.scandir(self.full(folder)))
+        deep = "**" in pattern.split("/")
+        depth = pattern.count("/")
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                hidden = entry.name.startswith(".")
+                if (deep or path.count("/") < depth) and not (hidden and _is_staging(entry.name)):
+                    yield from self._walk(path, pattern)
+            elif globs.matches(path, pattern) and entry.is_file():
+                with _refusals(self.show(path)):
+                    yield _stat(path, entry.stat())
+
+    def stat(self, path: str) -> Stat | None:
+        """The file as it is now."""
+        with _refusals(self.show(path)):
+            try:
+                found = os.stat(self.full(path))
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+        return None if _is_folder(found) else _stat(path, found)
+
+    def open(self, path: str) -> BinaryIO:
+        """The file for reading."""
+        with _refusals(self.show(path)):
+            return open(self.full(path), "rb")
+
+    def exists(self, path: str) -> bool:
+        """Whether something of that name is there."""
+        return os.path.lexists(self.full(path))
+
+    # --- the steps of publishing
+
+    def create(self, path: str) -> BinaryIO:
+        """A new file; its folders are made."""
+        full = self.full(path)
+        with _refusals(self.show(path)):
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            return open(full, "xb")
+
+    def sync(self, paths: Sequence[str]) -> None:
+        """Make the entries of these folders survive a power loss."""
+        for path in dict.fromkeys(paths):
+            with _refusals(self.show(path)):
+                handle = os.open(self.full(path), os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+
+    def rename(self, staged: str, final: str) -> None:
+        """Put a staged file in its place; a reader sees the old one or the new one, never a part."""
+        full = self.full(final)
+        with _refusals(self.show(final)):
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            os.replace(self.full(staged), full)
+
+    def move(self, path: str, target: str) -> None:
+        """Move a file; a target that is there is never replaced."""
+        source, goal = self.full(path), self.full(target)
+        with _refusals(self.show(target)):
+            os.makedirs(os.path.dirname(goal), exist_ok=True)
+            try:
+                os.link(source, goal)
+            except OSError as error:
+                if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV):
+                    raise
+                _move_without_link(source, goal)
+            else:
+                os.unlink(source)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all that is in it; nothing there is fine."""
+        full = self.full(path)
+        with _refusals(self.show(path)):
+            try:
+                os.unlink(full)
+            except FileNotFoundError:
+                return
+            except (IsADirectoryError, PermissionError):
+                if not os.path.isdir(full):
+                    raise
+                shutil.rmtree(full)
+
+
+def _move_without_link(source: str, goal: str) -> None:
+    """On file systems without hard links, and across them: never over a target, complete before the end."""
+    handle = os.open(goal, os.O_CREAT | os.O_EXCL | os.O_WRONLY)  # reserves the name
+    os.close(handle)
+    try:
+        os.rename(source, goal)
+    except OSError:
+        part = goal + STAGING_SUFFIX
+        shutil.copy2(source, part)
+        with open(part, "rb+") as copy:
+            os.fsync(copy.fileno())
+        os.replace(part, goal)
+        os.unlink(source)
+
+
+def _is_staging(name: str) -> bool:
+    return name.startswith(".") and name.endswith(STAGING_SUFFIX)
+
+
+def _is_folder(found: os.stat_result) -> bool:
+    return (found.st_mode & 0o170000) == 0o040000
+
+
+def _stat(path: str, found: os.stat_result) -> Stat:
+    return Stat(path, found.st_size, found.st_mtime_ns)
+
+
+def at(address: Mapping[str, Any]) -> Store:
+    """The store that an address names."""
+    return LocalStore(str(address["base"]))
+
+
+def content_hash(store: Store, path: str) -> str:
+    """The SHA-256 of a file's content."""
+    digest = hashlib.sha256()
+    with store.open(path) as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
