@@ -175,3 +175,22 @@ def _make(cls: type, values: dict[str, Any], pointer: Pointer, report: Report) -
     except OptionError as error:
         report(error.code, pointer, error.message, error.help)
         return INVALID
+
+
+def kind_word(hint: Any) -> str:
+    """What an option's value is, in the words of the reference page."""
+    words = {str: "text", int: "whole number", bool: "true or false", Decimal: "number", Any: "any value"}
+    if hint in words:
+        return words[hint]
+    if kind := kind_of(hint):
+        return f"a {kind}"
+    origin, args = get_origin(hint), [arg for arg in get_args(hint) if arg is not type(None)]
+    if origin is Literal:
+        return ", ".join(f"`{arg}`" for arg in args)
+    if origin in (list, tuple):
+        return f"list of {kind_word(args[0])}"
+    if origin is dict:
+        return f"map of {kind_word(args[1])}"
+    if origin in (Union, types.UnionType):
+        return " or ".join(kind_word(arg) for arg in args)
+    return str(getattr(hint, "kind", "a map"))

@@ -539,7 +539,7 @@ def _one_of(members: Sequence[Value], type: str) -> Step:
     def one_of(value: Value) -> None:
         found = [_as_found(member, value) for member in members] if type == "any" else members
         if value not in found:
-            raise RecordError("R221", f"`{describe(value)}` is not one of {allowed}", value)
+            raise RecordError("R231", f"`{describe(value)}` is not one of {allowed}", value)
 
     return one_of
 
@@ -554,19 +554,19 @@ def _as_found(member: Value, value: Value) -> Value:
 
 def _pattern(pattern: Any, value: Value) -> None:
     if type(value) is not str:
-        raise RecordError("R222", f"`pattern` checks text, found {type_of(value)} `{describe(value)}`: write `text`", value)
+        raise RecordError("R232", f"`pattern` checks text, found {type_of(value)} `{describe(value)}`: write `text`", value)
     if not pattern.fullmatch(value):
-        raise RecordError("R222", f"`{describe(value)}` does not match `{pattern.text}`", value)
+        raise RecordError("R232", f"`{describe(value)}` does not match `{pattern.text}`", value)
 
 
 def _bounds(low: Value, high: Value, value: Value) -> None:
     found = type_of(value)
     if found in ("text", "bool", "list", "object"):
-        raise RecordError("R223", f"`min` and `max` bound numbers and times, found {found} `{describe(value)}`", value)
+        raise RecordError("R233", f"`min` and `max` bound numbers and times, found {found} `{describe(value)}`", value)
     if low is not None and value < _as_bound(low, found, value):
-        raise RecordError("R223", f"`{describe(value)}` is below the least, `{describe(low)}`", value)
+        raise RecordError("R233", f"`{describe(value)}` is below the least, `{describe(low)}`", value)
     if high is not None and value > _as_bound(high, found, value):
-        raise RecordError("R223", f"`{describe(value)}` is above the greatest, `{describe(high)}`", value)
+        raise RecordError("R233", f"`{describe(value)}` is above the greatest, `{describe(high)}`", value)
 
 
 def _as_bound(bound: Value, found: str, value: Value) -> Value:
@@ -575,13 +575,13 @@ def _as_bound(bound: Value, found: str, value: Value) -> Value:
     try:
         return read_as(written(bound), found)
     except (RecordError, ArithmeticError, ValueError) as error:
-        raise RecordError("R223", f"`{describe(value)}` is {found}, the bound is `{describe(bound)}`", value) from error
+        raise RecordError("R233", f"`{describe(value)}` is {found}, the bound is `{describe(bound)}`", value) from error
 
 
 def _length(least: int, most: int | None, value: Value) -> None:
     if not isinstance(value, str | list):
-        raise RecordError("R224", f"a length is of text or a list, found {type_of(value)} `{describe(value)}`", value)
+        raise RecordError("R234", f"a length is of text or a list, found {type_of(value)} `{describe(value)}`", value)
     if len(value) < least:
-        raise RecordError("R224", f"`{describe(value)}` has {len(value)}, at least {least} are needed", value)
+        raise RecordError("R234", f"`{describe(value)}` has {len(value)}, at least {least} are needed", value)
     if most is not None and len(value) > most:
-        raise RecordError("R224", f"`{describe(value)}` has {len(value)}, at most {most} are allowed", value)
+        raise RecordError("R234", f"`{describe(value)}` has {len(value)}, at most {most} are allowed", value)

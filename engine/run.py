@@ -95,11 +95,11 @@ def stream(held: Claim, session: Session, attempt: Attempt) -> None:
         for batch in limited(plan.parser.batches(unpacking, plan.limits), session.limit):
             attempt.books.count_read(len(batch))
             attempt.take(batch, mapper(batch))
+            attempt.bytes = reading.bytes
             attempt.judge_early()
             session.progress(attempt)
         if session.limit is None:
             attempt.sha256 = reading.verify()
-        attempt.bytes = reading.bytes
     attempt.books.recovered.update(mapper.notes.recovered)
     attempt.books.items_dropped += mapper.notes.items_dropped
 

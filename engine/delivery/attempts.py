@@ -107,7 +107,7 @@ class Attempt:
     def end(self, status: str, error: EngineError | None = None) -> None:
         """The unit's outcome. One that is not committed leaves no output; a failed one no rejects either."""
         self.status, self.error = status, error
-        self.seconds = time.monotonic() - self._clock
+        self.seconds = self.elapsed
         if status != "committed":
             self.writer.abandon()
             self.staging.destroy()
@@ -116,6 +116,11 @@ class Attempt:
             self.rejects.abandon()
             self.reject_staging.destroy()
             self.rejects_output = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._clock
 
     @property
     def exit_code(self) -> int:

@@ -303,10 +303,10 @@ def as_type(literal: Any, type: str) -> Any:
 def _typed_checks(made: Field, report: Report) -> Checks:
     checks, at = made.checks, made.pointer
     if checks.pattern and made.type not in ("text", "any"):
-        report("M309", (*at, "pattern"), f"`pattern` checks text, the field is {made.type}", "write `text` last in the chain, or use `one_of`")  # fmt: skip
+        report("M312", (*at, "pattern"), f"`pattern` checks text, the field is {made.type}", "write `text` last in the chain, or use `one_of`")  # fmt: skip
     if (checks.min_length is not None or checks.max_length is not None) and made.type not in ("text", "list", "any"):
         key = "min_length" if checks.min_length is not None else "max_length"
-        report("M309", (*at, key), f"`{key}` measures text or a list, the field is {made.type}", "use `min` and `max`")
+        report("M312", (*at, key), f"`{key}` measures text or a list, the field is {made.type}", "use `min` and `max`")
     return replace(
         checks,
         one_of=tuple(_member(member, made, i, report) for i, member in enumerate(checks.one_of)),

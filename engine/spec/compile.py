@@ -114,7 +114,7 @@ class Compiler:
             return self._component("parser")
         if not isinstance(source, Files):
             return INVALID
-        found = _by_suffix("parser", source.path.text)
+        found = by_suffix("parser", source.path.text)
         if found is None:
             self.problems("S202", ("source", "path"), "the extension names no parser", f"write `parser:`, one of {listed(components('parser'))}")  # fmt: skip
             return INVALID
@@ -123,7 +123,7 @@ class Compiler:
     def _with_formatter(self, sink: Any) -> Any:
         if sink is INVALID or getattr(sink, "formatter", True) is not None:
             return sink
-        found = _by_suffix("formatter", sink.path.text)
+        found = by_suffix("formatter", sink.path.text)
         if found is None:
             self.problems("S202", ("sink", "path"), "the extension names no formatter", f"write `formatter:`, one of {listed(components('formatter'))}")  # fmt: skip
             return INVALID
@@ -212,7 +212,7 @@ class Compiler:
             self.problems("S306", pointer, f"`{text}` stands where nothing is interpolated", "declare a variable with it, and use `$vars.name` or `{vars.name}`")  # fmt: skip
 
 
-def _by_suffix(kind: str, path: str) -> Parser | Formatter | None:
+def by_suffix(kind: str, path: str) -> Parser | Formatter | None:
     """The component that a path's extension names, without options."""
     for suffix in COMPRESSIONS:
         path = path.removesuffix(suffix)

@@ -1,0 +1,156 @@
+"""The only place that prints: data to stdout, talk to stderr, errors to exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from types import FrameType, ModuleType
+from typing import Any, Final, NoReturn
+
+from engine.errors import EngineError, Interrupted, SpecError, UsageError
+from engine.spec.problems import Problem, render
+
+LINE_EVERY: Final = 10.0
+LIVE_EVERY: Final = 0.2
+TRACEBACK: Final = "ENGINE_TRACEBACK"
+_COLOURS: Final = {"error": "31", "warning": "33", "strong": "1", "ok": "32"}
+
+
+class Parser(argparse.ArgumentParser):
+    """Arguments whose mistakes are typed errors like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse a command line."""
+        raise UsageError("U101", message, f"see `{self.prog} --help`")
+
+
+def guarded(command: ModuleType, name: str, words: list[str]) -> int:
+    """Run a command; whatever it raises becomes a text and an exit code, never a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        parser = Parser(prog=f"engine {name}", description=command.__doc__)
+        command.arguments(parser)
+        return int(command.run(parser.parse_args(words)))
+    except SpecError as error:
+        say_problems(error.problems)
+        return error.exit_code
+    except Interrupted as error:
+        say(str(error))
+        return error.exit_code
+    except EngineError as error:
+        say(coloured(str(error)))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say(str(interrupted(130)))
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _internal(error)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise interrupted(128 + number)
+
+
+def interrupted(code: int) -> Interrupted:
+    """What a signal ends a run with."""
+    error = Interrupted("D901", "interrupted: nothing half-written is visible", "run the same command again: it goes on where this one stopped")  # fmt: skip
+    error.exit_code = code
+    return error
+
+
+def _internal(error: Exception) -> int:
+    """A fault of the engine: say so; the traceback only for those who ask."""
+    if os.environ.get(TRACEBACK):
+        raise error
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "?"
+    say(f"error[X001]: internal error: {type(error).__name__} at {where}: {error}\n"
+        f" = help: this is a fault of the engine, nothing half-written is visible; {TRACEBACK}=1 shows where it comes from")  # fmt: skip
+    return 1
+
+
+def out(text: str) -> None:
+    """Data, a line of it."""
+    print(text)
+
+
+def out_bytes(data: bytes) -> None:
+    """Data as it is."""
+    sys.stdout.buffer.write(data)
+
+
+def out_json(value: Any) -> None:
+    """Data for machines: one JSON document."""
+    from engine.language.jsontext import pretty
+
+    out_bytes(pretty(value) + b"\n")
+
+
+def say(text: str) -> None:
+    """Talk."""
+    print(text, file=sys.stderr)
+
+
+def say_problems(problems: Iterable[Problem]) -> None:
+    """Every problem of a spec as a compiler shows it, and how many there are."""
+    problems = list(problems)
+    for problem in problems:
+        say(coloured(render(problem)) + "\n")
+    errors = sum(problem.level == "error" for problem in problems)
+    warnings = len(problems) - errors
+    counts = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in ((errors, "error"), (warnings, "warning")) if count]  # fmt: skip
+    if counts:
+        say(", ".join(counts))
+
+
+def coloured(text: str) -> str:
+    """The head of an error in its colour, on a terminal that wants colours."""
+    word, bracket, rest = text.partition("[")
+    return f"{paint(word + bracket.rstrip('['), word)}[{rest}" if bracket and word in _COLOURS else text
+
+
+def paint(text: str, style: str) -> str:
+    """A text in a colour, where stderr is a terminal and NO_COLOR is not set."""
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m"
+
+
+class Progress:
+    """One live line on a terminal, a plain line every 10 s elsewhere, nothing for a run that is shorter."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty() and not os.environ.get("CI")
+        self._started = self._last = time.monotonic()
+        self._done = {"read": 0, "rejected": 0}
+        self._unit = ""
+
+    def __call__(self, attempt: Any) -> None:
+        """Show how far a unit has come."""
+        now = time.monotonic()
+        if now - self._last < (LIVE_EVERY if self._live else LINE_EVERY):
+            return
+        self._last = now
+        counts = attempt.books.counts
+        rate = counts["read"] / max(attempt.elapsed, 1e-6)
+        share = f", {100 * attempt.bytes / attempt.unit.stat.size:.0f}%" if attempt.unit.stat.size else ""
+        text = f"{attempt.unit.id}: {counts['read']:,} records, {rate:,.0f}/s{share}, {counts['rejected']:,} rejects"
+        if self._live:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+        else:
+            say(text)
+
+    def end(self) -> None:
+        """Take the live line away."""
+        if self._live:
+            sys.stderr.write("\r\x1b[K")

@@ -1,0 +1,77 @@
+"""List and show rejected records: what was wrong with each, and its raw bytes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engine.cli.console import out, out_bytes, out_json
+from engine.cli.run_command import add_spec_arguments, given_values
+from engine.cli.summary import first_error, place_of
+from engine.delivery.rejects import read_rejects
+from engine.errors import UsageError
+from engine.language.jsontext import encode
+from engine.plan import Plan
+from engine.spec.compile import load
+from engine.state.kv import KV
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What it takes."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ls|show")
+    ls = actions.add_parser("ls", help="one line a reject")
+    show = actions.add_parser("show", help="one reject whole")
+    for action in (ls, show):
+        action.add_argument("spec", help="the spec whose rejects they are")
+        add_spec_arguments(action)
+        action.add_argument("--json", action="store_true", help="print them as JSON lines")
+    ls.add_argument("--code", help="only those with this code")
+    show.add_argument("id", nargs="?", help="the reject's id, or the front of it; the first one when left out")
+
+
+def run(options: argparse.Namespace) -> int:
+    """List them, or show one."""
+    plan, _ = load(options.spec, options.env, given_values(options.set))
+    found = rejects_of(plan)
+    return _list(found, options) if options.action == "ls" else _show(found, options)
+
+
+def rejects_of(plan: Plan) -> Iterator[Mapping[str, Any]]:
+    """The rejects that stand for the pipeline's units now, unit by unit."""
+    if not os.path.exists(os.path.join(plan.state_folder, "cache.db")):
+        return
+    with KV.open(plan.state_folder) as kv:
+        paths = [reject["path"] for _, entry in kv.list(plan.scope, "unit/") for reject in entry.value["rejects"]]
+    for path in paths:
+        yield from read_rejects(os.path.join(plan.state_folder, path))
+
+
+def _list(found: Iterator[Mapping[str, Any]], options: argparse.Namespace) -> int:
+    for reject in found:
+        codes = [error["code"] for error in reject["errors"]]
+        if options.code and options.code not in codes:
+            continue
+        if options.json:
+            out_bytes(encode(reject) + b"\n")
+        else:
+            out(f"{reject['id']}  {codes[0]}  {place_of(reject)}  {first_error(reject)}")
+    return 0
+
+
+def _show(found: Iterator[Mapping[str, Any]], options: argparse.Namespace) -> int:
+    wanted = options.id or ""
+    reject = next((each for each in found if each["id"].startswith(wanted)), None)
+    if reject is None:
+        raise UsageError("U106", f"there is no reject `{wanted}`" if wanted else "there are no rejects", f"`engine rejects ls {options.spec}` lists them")  # fmt: skip
+    if options.json:
+        out_json(reject)
+        return 0
+    out(f"reject {reject['id']}: record {reject['number']} of {reject['unit']}, line {reject['line']}, byte {reject['offset']:,}")
+    out(f"stage  {reject['stage']}, run {reject['run']}")
+    for error in reject["errors"]:
+        out(f"error  [{error['code']}] {error['field'] or 'record'}: {error['message']}")
+    out(f"record {encode(reject['record']).decode()}")
+    out(f"raw    {reject.get('raw', reject.get('raw_base64'))}")
+    return 0

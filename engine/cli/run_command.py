@@ -1,0 +1,92 @@
+"""Run a pipeline: every unit that is due, from source to sink."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import secrets
+from datetime import UTC, datetime
+
+from engine.cli.console import Progress, out_json, say, say_problems
+from engine.cli.summary import summary
+from engine.delivery.report import Report
+from engine.errors import UsageError
+from engine.language.jsontext import pretty
+from engine.language.quantities import Duration
+from engine.run import Session, run as run_plan
+from engine.spec.compile import load
+
+FOREVER = 10.0**9
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What it takes."""
+    parser.add_argument("spec", help="the spec: file, or file:pipeline")
+    add_spec_arguments(parser)
+    parser.add_argument("--limit", type=int, metavar="N", help="a trial over the first N records: nothing is committed")
+    parser.add_argument("--dry-run", action="store_true", help="a trial over everything that is due: nothing is committed")
+    parser.add_argument("--full-refresh", action="store_true", help="do every unit again, also those that are done")
+    parser.add_argument("--wait", nargs="?", const="", metavar="TIME", help="wait for another run of this pipeline to end (at most TIME, such as 5m)")  # fmt: skip
+    parser.add_argument("--report", metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON to stdout")
+
+
+def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
+    """What every command that reads a spec takes."""
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="give a variable a value")
+    parser.add_argument("--env", default="", metavar="NAME", help="lay an environment of engine.yaml over it")
+
+
+def given_values(words: list[str]) -> dict[str, str]:
+    """`--set name=value` as a map."""
+    given = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise UsageError("U102", f"`--set {word}` has no value", "write `--set name=value`")
+        given[name] = value
+    return given
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compile, run, and end with the diagnosis."""
+    if options.limit is not None and options.limit < 1:
+        raise UsageError("U101", f"`--limit {options.limit}`: a trial needs at least one record", "write `--limit 10`")
+    plan, warnings = load(options.spec, options.env, given_values(options.set))
+    say_problems(warnings)
+    gc.freeze()  # what was compiled stays; the collector need not look at it again
+    progress = Progress()
+    session = Session(
+        run_id=new_run_id(),
+        wait=_wait(options.wait),
+        full_refresh=options.full_refresh,
+        trial=options.dry_run or options.limit is not None,
+        limit=options.limit,
+        progress=progress,
+    )
+    report = run_plan(plan, session)
+    progress.end()
+    _hand_over(report, options)
+    return report.exit_code
+
+
+def _wait(text: str | None) -> float:
+    return 0.0 if text is None else float(Duration.parse(text)) if text else FOREVER
+
+
+def new_run_id() -> str:
+    """A name for this run that sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _hand_over(report: Report, options: argparse.Namespace) -> None:
+    if options.report:
+        folder = os.path.dirname(options.report)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        with open(options.report, "wb") as file:
+            file.write(pretty(report.as_dict()) + b"\n")
+    if options.json:
+        out_json(report.as_dict())
+    say(summary(report))

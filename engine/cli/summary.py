@@ -1,0 +1,118 @@
+"""The last lines of a run: status, books, top rejects with an example each, where things are, what to do next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from engine.cli.console import paint
+from engine.delivery.report import Report
+from engine.spelling import describe
+
+TOP: Final = 3
+NAMED: Final = 3
+EXIT_NAMES: Final = {
+    0: "ok",
+    1: "internal error",
+    2: "usage",
+    3: "spec invalid",
+    4: "rejects above the limit, or a unit refused or failed on its data",
+    5: "books do not balance",
+    6: "source or sink unavailable",
+    7: "authentication or secret",
+    8: "locked by another run",
+    9: "stopped at a quota",
+    10: "tests failed",
+    130: "interrupted, resumable",
+    143: "interrupted, resumable",
+}
+"""What each exit code means (DESIGN §3)."""
+
+
+def summary(report: Report) -> str:
+    """All of it, one fact a line."""
+    return "\n".join(f"{label:<9} {text}".rstrip() for label, text in _lines(report))
+
+
+def _lines(report: Report) -> Iterator[tuple[str, str]]:
+    style = "ok" if report.exit_code == 0 else "error"
+    yield paint(f"{report.status}", style), f"{report.plan.scope}, run {report.run_id}: {_units(report)} in {report.duration:.1f} s"
+    if report.trial:
+        yield "trial", "nothing was committed, archived or published"
+    if report.recovered_units:
+        yield "resumed", f"{report.recovered_units} unit(s) that an earlier run had begun were finished first"
+    yield "books", str(report.books)
+    if report.books.recovered:
+        counts = ", ".join(f"{name} {count:,}" for name, count in sorted(report.books.recovered.items()))
+        yield "recovered", counts
+    yield from _top_rejects(report)
+    yield from _failures(report)
+    yield from _places("output", [output["path"] for unit in report.units for output in unit["outputs"]])
+    yield from _places("rejected", [unit["rejects_path"] for unit in report.units if unit["rejects_path"]])
+    yield "next", _next(report)
+    if report.exit_code:
+        yield "exit", f"{report.exit_code} ({EXIT_NAMES[report.exit_code]})"
+
+
+def _units(report: Report) -> str:
+    counts: dict[str, int] = {}
+    for unit in report.units:
+        counts[unit["status"]] = counts.get(unit["status"], 0) + 1
+    return ", ".join(f"{count:,} unit{'s' if count > 1 else ''} {status}" for status, count in counts.items()) or "nothing new"
+
+
+def _top_rejects(report: Report) -> Iterator[tuple[str, str]]:
+    label = "rejects"
+    for code, count in sorted(report.books.rejects.items(), key=lambda item: (-item[1], item[0]))[:TOP]:
+        example = report.examples.get(code)
+        yield label, f"{code} × {count:,}" + (f", such as {place_of(example)}: {first_error(example)}" if example else "")
+        label = ""
+    if len(report.books.rejects) > TOP:
+        yield "", f"and {len(report.books.rejects) - TOP} more codes"
+
+
+def place_of(reject: Mapping[str, Any]) -> str:
+    """Where a reject came from, as an editor understands it."""
+    return f"{reject['unit']}:{reject['line']}"
+
+
+def first_error(reject: Mapping[str, Any]) -> str:
+    """The first thing that was wrong with a reject."""
+    error = reject["errors"][0]
+    field = f"{error['field']}: " if error["field"] else ""
+    return field + describe_long(error["message"])
+
+
+def describe_long(text: str) -> str:
+    """A message on one line."""
+    return text.replace("\n", "\\n")
+
+
+def _failures(report: Report) -> Iterator[tuple[str, str]]:
+    label = "failed"
+    for unit in [unit for unit in report.units if unit["error"]][:NAMED]:
+        error = unit["error"]
+        yield label, f"{unit['id']}: [{error['code']}] {error['message']}" + (f" ({error['help']})" if error["help"] else "")
+        label = ""
+
+
+def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
+    if not paths:
+        return
+    shown = ", ".join(describe(path) if len(path) <= 60 else path for path in paths[:NAMED])  # noqa: PLR2004
+    more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
+    yield label, shown + more
+
+
+def _next(report: Report) -> str:
+    spec = os.path.relpath(report.plan.file)
+    if report.trial:
+        return f"look at the output; to do it for good: engine run {spec}"
+    if report.books.counts["rejected"]:
+        return f"engine rejects ls {spec}   (then mend the spec or the file; `engine explain CODE` says how)"
+    if report.exit_code:
+        return f"mend what failed and run again: engine run {spec}"
+    if not report.units:
+        return f"no file is new; to do all again: engine run {spec} --full-refresh"
+    return "nothing to do"

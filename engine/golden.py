@@ -1,0 +1,179 @@
+"""Goldens: a pipeline run offline over a folder's input, compared with the bytes it should give (DESIGN §6).
+
+A case is a folder with `input/`, `expected/`, and beside them `books.json` and, where there are rejects,
+`rejects.jsonl`. The same compiled plan runs as in production; only its ends are folders, its clock stands
+still and its run has a fixed name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from engine.delivery.rejects import FOLDER
+from engine.delivery.report import Report
+from engine.errors import GoldenError
+from engine.language.jsontext import pretty
+from engine.plan import End, Plan
+from engine.run import Session, run
+from engine.spec import reader
+from engine.spec.compile import load
+from engine.spelling import listed
+from engine.storage.local import Local
+
+CASE_KEYS: Final = ("spec", "set", "env", "clock")
+CLOCK: Final = "2026-01-15T12:00:00+00:00"
+RUN_ID: Final = "golden"
+MOST_DIFF: Final = 40
+
+
+@dataclass(frozen=True)
+class Case:
+    """One golden: its folder, the pipeline it is of, what `case.yaml` says."""
+
+    folder: str
+    spec: str
+    env: str
+    given: Mapping[str, str]
+    clock: datetime
+
+    @property
+    def name(self) -> str:
+        """Its folder as the user sees it."""
+        return os.path.relpath(self.folder)
+
+
+def find(path: str, specs: str = "pipelines") -> Iterator[Case]:
+    """The cases at or below a path, in order; a folder with `input/` is one."""
+    if not os.path.isdir(path):
+        raise GoldenError("G103", f"`{path}` is not a folder", "name a folder of goldens, such as `fixtures`")
+    for folder, folders, _ in os.walk(path):
+        folders.sort()
+        if "input" in folders:
+            folders.clear()
+            yield _case(os.path.abspath(folder), specs)
+
+
+def _case(folder: str, specs: str) -> Case:
+    path = os.path.join(folder, "case.yaml")
+    said = reader.read(path, os.path.relpath(path)).value if os.path.exists(path) else {}
+    unknown = [key for key in said if key not in CASE_KEYS] if isinstance(said, dict) else ["?"]
+    if unknown:
+        raise GoldenError("G104", f"`{os.path.relpath(path)}` has {listed(unknown)}", f"a case knows {listed(CASE_KEYS)}")
+    spec = os.path.join(folder, said["spec"]) if "spec" in said else _spec_of(folder, specs)
+    given = {name: str(value) for name, value in (said.get("set") or {}).items()}
+    return Case(folder, spec, str(said.get("env", "")), given, datetime.fromisoformat(str(said.get("clock", CLOCK))))
+
+
+def _spec_of(folder: str, specs: str) -> str:
+    """`fixtures/<pipeline>/` or `fixtures/<pipeline>/<case>/` beside `pipelines/<pipeline>.yaml`."""
+    top = folder
+    for name in (os.path.basename(folder), os.path.basename(os.path.dirname(folder))):
+        top = os.path.dirname(top)
+        file, _, key = name.partition(".")
+        for suffix in (".yaml", ".yml", ".json"):
+            path = os.path.join(os.path.dirname(top), specs, file + suffix)
+            if os.path.exists(path):
+                return f"{path}:{key}" if key else path
+    raise GoldenError("G105", f"no spec in `{specs}/` is named after `{os.path.relpath(folder)}`", "name the folder after the pipeline, or write `spec:` in its case.yaml")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a case gave: every file below its folder that the golden holds, as bytes."""
+
+    files: Mapping[str, bytes]
+    report: Report
+
+
+def outcome(case: Case) -> Outcome:
+    """Run a case over a copy of its input."""
+    work = tempfile.mkdtemp(prefix="engine-golden-")
+    try:
+        folder, state = os.path.join(work, "ends"), os.path.join(work, "state")
+        before = _lay_out(os.path.join(case.folder, "input"), folder, case.clock)
+        plan = _offline(load(case.spec, case.env, case.given)[0], folder, state)
+        report = run(plan, Session(RUN_ID, clock=lambda: case.clock))
+        made = {f"expected/{path}": data for path, data in _files(folder) if before.get(path) != data}
+        rejects = b"".join(data for _, data in _files(os.path.join(state, FOLDER)))
+        return Outcome({**made, "books.json": _books(report), **({"rejects.jsonl": rejects} if rejects else {})}, report)
+    finally:
+        shutil.rmtree(work)
+
+
+def _lay_out(source: str, folder: str, clock: datetime) -> dict[str, bytes]:
+    """Copy the input, every file a day older than the clock."""
+    shutil.copytree(source, folder)
+    age = (clock - timedelta(days=1)).timestamp()
+    for path, _ in _files(folder):
+        os.utime(os.path.join(folder, path), (age, age))
+    return dict(_files(folder))
+
+
+def _files(folder: str) -> Iterator[tuple[str, bytes]]:
+    for top, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(top, name)
+            with open(path, "rb") as file:
+                yield os.path.relpath(path, folder), file.read()
+
+
+def _offline(plan: Plan, folder: str, state: str) -> Plan:
+    """The plan with every end a folder: a connection's own below it, the nameless one itself."""
+    source, sink = (_end(end, folder) for end in (plan.source_end, plan.sink_end))
+    return replace(plan, source_end=source, sink_end=sink, state_folder=state)
+
+
+def _end(end: End, folder: str) -> End:
+    return End(Local(base=os.path.join(folder, end.name)), folder, end.name)
+
+
+def _books(report: Report) -> bytes:
+    said = report.as_dict()
+    keys = ("status", "exit_code", "records", "recovered", "items_dropped", "rejects")
+    kept: dict[str, Any] = {key: said[key] for key in keys}
+    kept["units"] = {unit["id"]: unit["status"] for unit in said["units"]}
+    return pretty(kept) + b"\n"
+
+
+def differences(case: Case, found: Outcome) -> Iterator[str]:
+    """What differs from the golden, file by file; empty where all is equal."""
+    wanted = golden_files(case)
+    for path in sorted({*wanted, *found.files}):
+        if wanted.get(path) != found.files.get(path):
+            yield _difference(path, wanted.get(path), found.files.get(path))
+
+
+def golden_files(case: Case) -> dict[str, bytes]:
+    """What the golden holds."""
+    return {path: data for path, data in _files(case.folder) if not path.startswith("input/") and path != "case.yaml"}
+
+
+def _difference(path: str, wanted: bytes | None, found: bytes | None) -> str:
+    if wanted is None or found is None:
+        return f"{path}: {'not in the golden' if wanted is None else 'not made'}"
+    lines = difflib.unified_diff(
+        wanted.decode(errors="backslashreplace").splitlines(), found.decode(errors="backslashreplace").splitlines(),
+        f"golden/{path}", f"made/{path}", lineterm="",
+    )  # fmt: skip
+    shown = list(lines)
+    more = [f"... {len(shown) - MOST_DIFF} more lines"] if len(shown) > MOST_DIFF else []
+    return "\n".join([*shown[:MOST_DIFF], *more]) or f"{path}: differs in line ends only"
+
+
+def update(case: Case, found: Outcome) -> None:
+    """Make the golden what was found."""
+    for path in golden_files(case):
+        os.unlink(os.path.join(case.folder, path))
+    for path, data in found.files.items():
+        full = os.path.join(case.folder, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "wb") as file:
+            file.write(data)

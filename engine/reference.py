@@ -1,0 +1,104 @@
+"""The reference page, made from the components and resolvers themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engine.catalogue import catalogue
+from engine.language.fields import FIELD_KEYS
+from engine.language.jsontext import encode
+from engine.options import kind_word
+from engine.registry import KINDS, Component, Example, Option, Resolver, components, resolvers
+
+HEADER = "<!-- Made by `engine schema --write schemas`; the docstrings and options in engine/ are the source. -->"
+
+
+def reference() -> str:
+    """The whole page as Markdown."""
+    return "\n".join([HEADER, "", "# Reference", "", *_components(), *_fields(), *_resolvers(), *_codes()]) + "\n"
+
+
+def _components() -> Iterator[str]:
+    for kind in KINDS:
+        yield from (f"## {kind.capitalize()}s", "")
+        for found in components(kind).values():
+            yield from _component(found)
+
+
+def _component(found: Component) -> Iterator[str]:
+    yield from (f"### {found.kind} `{found.name}`", "", found.doc, "")
+    yield from _options(found.options)
+    yield from ("```yaml", *(f"{found.kind}: {_flow(example)}" for example in found.examples), "```", "")
+
+
+def _options(options: tuple[Option, ...]) -> Iterator[str]:
+    if options:
+        yield from ("| option | is | default | meaning |", "|---|---|---|---|")
+        for option in options:
+            default = "required" if option.required else _default(option.default)
+            yield f"| `{option.name}` | {kind_word(option.type)} | {default} | {_cell(option.doc.text)} |"
+        yield ""
+
+
+def _default(value: Any) -> str:
+    if value is None or value in ("", ()):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _fields() -> Iterator[str]:
+    yield from ("## Fields", "", "| key | meaning |", "|---|---|")
+    for name, (_, doc) in FIELD_KEYS.items():
+        yield f"| `{name}` | {_cell(doc)} |"
+    yield ""
+
+
+def _resolvers() -> Iterator[str]:
+    yield from ("## Resolvers", "", "Blank (missing, null, empty text) passes through every one of these untouched.", "")
+    for family in dict.fromkeys(resolver.family for resolver in resolvers().values()):
+        yield from (f"### {family.capitalize()}", "")
+        for resolver in resolvers().values():
+            if resolver.family == family:
+                yield from _resolver(resolver)
+
+
+def _resolver(resolver: Resolver) -> Iterator[str]:
+    gives = resolver.gives if isinstance(resolver.gives, str) else "depends on its options"
+    yield from (f"#### `{resolver.name}`", "", resolver.doc, "", f"Takes {', '.join(resolver.takes)}; gives {gives}.", "")
+    yield from _options(resolver.options)
+    yield from ("| given | options | result |", "|---|---|---|", *map(_example, resolver.examples), "")
+
+
+def _example(example: Example) -> str:
+    result = f"reject `{example.error}`" if example.error else _json(example.gives)
+    return f"| {_json(example.given)} | {_json(example.options) if example.options else ''} | {result} |"
+
+
+def _json(value: Any) -> str:
+    return f"`{_cell(encode(value).decode())}`"
+
+
+def _flow(example: Mapping[str, Any]) -> str:
+    """A component as a spec writes it on one line."""
+    if set(example) == {"type"}:
+        return str(example["type"])
+    return "{" + ", ".join(f"{key}: {_scalar(value)}" for key, value in example.items()) + "}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    quoted = any(char in text for char in "{}[],:*#;&|") or not text
+    return f'"{text}"' if quoted and isinstance(value, str) else text.replace("'", '"') if isinstance(value, list) else text
+
+
+def _codes() -> Iterator[str]:
+    yield from ("## Error codes", "", "`engine explain CODE` shows the page of each.", "", "| code | meaning |", "|---|---|")
+    for code, entry in catalogue().items():
+        yield f"| {code} | {_cell(entry['title'])} |"
