@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from engine.delivery.rejects import FOLDER
@@ -65,10 +65,14 @@ def _case(folder: str, specs: str) -> Case:
     said = reader.read(path, os.path.relpath(path)).value if os.path.exists(path) else {}
     unknown = [key for key in said if key not in CASE_KEYS] if isinstance(said, dict) else ["?"]
     if unknown:
-        raise GoldenError("G104", f"`{os.path.relpath(path)}` has {listed(unknown)}", f"a case knows {listed(CASE_KEYS)}")
+        raise GoldenError(
+            "G104", f"`{os.path.relpath(path)}` has {listed(unknown)}", f"a case knows {listed(CASE_KEYS)}"
+        )
     spec = os.path.join(folder, said["spec"]) if "spec" in said else _spec_of(folder, specs)
     given = {name: str(value) for name, value in (said.get("set") or {}).items()}
-    return Case(folder, spec, str(said.get("env", "")), given, datetime.fromisoformat(str(said.get("clock", CLOCK))))
+    return Case(
+        folder, spec, str(said.get("env", "")), given, datetime.fromisoformat(str(said.get("clock", CLOCK)))
+    )
 
 
 def _spec_of(folder: str, specs: str) -> str:
@@ -102,7 +106,9 @@ def outcome(case: Case) -> Outcome:
         report = run(plan, Session(RUN_ID, clock=lambda: case.clock))
         made = {f"expected/{path}": data for path, data in _files(folder) if before.get(path) != data}
         rejects = b"".join(data for _, data in _files(os.path.join(state, FOLDER)))
-        return Outcome({**made, "books.json": _books(report), **({"rejects.jsonl": rejects} if rejects else {})}, report)
+        return Outcome(
+            {**made, "books.json": _books(report), **({"rejects.jsonl": rejects} if rejects else {})}, report
+        )
     finally:
         shutil.rmtree(work)
 
@@ -153,7 +159,11 @@ def differences(case: Case, found: Outcome) -> Iterator[str]:
 
 def golden_files(case: Case) -> dict[str, bytes]:
     """What the golden holds."""
-    return {path: data for path, data in _files(case.folder) if not path.startswith("input/") and path != "case.yaml"}
+    return {
+        path: data
+        for path, data in _files(case.folder)
+        if not path.startswith("input/") and path != "case.yaml"
+    }
 
 
 def _difference(path: str, wanted: bytes | None, found: bytes | None) -> str:

@@ -101,7 +101,9 @@ def _option_schema(option: Option) -> dict[str, Any]:
     return schema
 
 
-def build(options: tuple[Option, ...], doc: Mapping[str, Any], pointer: Pointer, report: Report) -> dict[str, Any]:
+def build(
+    options: tuple[Option, ...], doc: Mapping[str, Any], pointer: Pointer, report: Report
+) -> dict[str, Any]:
     """The values of all options that the document gives, by parameter name; problems go to `report`."""
     values = {}
     for option in options:
@@ -162,7 +164,12 @@ def build_component(kind: str, doc: Any, pointer: Pointer, report: Report) -> An
     options = doc if isinstance(doc, dict) else {}
     needed = [option.name for option in found.options if option.required and option.name not in options]
     if needed and isinstance(doc, str):
-        report("S202", pointer, f"{kind} `{name}` needs `{needed[0]}`", f"write `{{type: {name}, {needed[0]}: ..}}`")
+        report(
+            "S202",
+            pointer,
+            f"{kind} `{name}` needs `{needed[0]}`",
+            f"write `{{type: {name}, {needed[0]}: ..}}`",
+        )
     return _make(found.cls, build(found.options, options, pointer, report), pointer, report)
 
 

@@ -149,9 +149,9 @@ class FieldError(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """One record that did not make it: where it is in its batch, at which stage, what it was, and why."""
+    """One record that did not make it: its position in its batch, at which stage, what it was, and why."""
 
-    index: int
+    position: int
     stage: str
     record: Value
     errors: tuple[FieldError, ...]

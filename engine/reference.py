@@ -11,12 +11,17 @@ from engine.language.jsontext import encode
 from engine.options import kind_word
 from engine.registry import KINDS, Component, Example, Option, Resolver, components, resolvers
 
-HEADER = "<!-- Made by `engine schema --write schemas`; the docstrings and options in engine/ are the source. -->"
+HEADER = (
+    "<!-- Made by `engine schema --write schemas`; the docstrings and options in engine/ are the source. -->"
+)
 
 
 def reference() -> str:
     """The whole page as Markdown."""
-    return "\n".join([HEADER, "", "# Reference", "", *_components(), *_fields(), *_resolvers(), *_codes()]) + "\n"
+    return (
+        "\n".join([HEADER, "", "# Reference", "", *_components(), *_fields(), *_resolvers(), *_codes()])
+        + "\n"
+    )
 
 
 def _components() -> Iterator[str]:
@@ -59,7 +64,12 @@ def _fields() -> Iterator[str]:
 
 
 def _resolvers() -> Iterator[str]:
-    yield from ("## Resolvers", "", "Blank (missing, null, empty text) passes through every one of these untouched.", "")
+    yield from (
+        "## Resolvers",
+        "",
+        "Blank (missing, null, empty text) passes through every one of these untouched.",
+        "",
+    )
     for family in dict.fromkeys(resolver.family for resolver in resolvers().values()):
         yield from (f"### {family.capitalize()}", "")
         for resolver in resolvers().values():
@@ -69,7 +79,14 @@ def _resolvers() -> Iterator[str]:
 
 def _resolver(resolver: Resolver) -> Iterator[str]:
     gives = resolver.gives if isinstance(resolver.gives, str) else "depends on its options"
-    yield from (f"#### `{resolver.name}`", "", resolver.doc, "", f"Takes {', '.join(resolver.takes)}; gives {gives}.", "")
+    yield from (
+        f"#### `{resolver.name}`",
+        "",
+        resolver.doc,
+        "",
+        f"Takes {', '.join(resolver.takes)}; gives {gives}.",
+        "",
+    )
     yield from _options(resolver.options)
     yield from ("| given | options | result |", "|---|---|---|", *map(_example, resolver.examples), "")
 
@@ -95,10 +112,23 @@ def _scalar(value: Any) -> str:
         return str(value).lower()
     text = str(value)
     quoted = any(char in text for char in "{}[],:*#;&|") or not text
-    return f'"{text}"' if quoted and isinstance(value, str) else text.replace("'", '"') if isinstance(value, list) else text
+    return (
+        f'"{text}"'
+        if quoted and isinstance(value, str)
+        else text.replace("'", '"')
+        if isinstance(value, list)
+        else text
+    )
 
 
 def _codes() -> Iterator[str]:
-    yield from ("## Error codes", "", "`engine explain CODE` shows the page of each.", "", "| code | meaning |", "|---|---|")
+    yield from (
+        "## Error codes",
+        "",
+        "`engine explain CODE` shows the page of each.",
+        "",
+        "| code | meaning |",
+        "|---|---|",
+    )
     for code, entry in catalogue().items():
         yield f"| {code} | {_cell(entry['title'])} |"

@@ -13,7 +13,17 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Protocol, TypeVar, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Protocol,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 KINDS: Final = ("connection", "source", "parser", "formatter", "sink")
 ROOMS: Final = ("storage", "sources", "parsers", "formatters", "sinks", "resolvers")
@@ -127,11 +137,13 @@ def component(name: str, kind: str, examples: Sequence[Mapping[str, Any]] = ()) 
     """Declare a component: the class becomes a frozen dataclass, entered under its kind and name."""
 
     def register(cls: C) -> C:
-        made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+        made: Any = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         made.type = name
-        _refuse_unclear(f"{kind} `{name}`", cls.__module__, cls.__doc__, examples, (kind, name) in _components)
+        _refuse_unclear(
+            f"{kind} `{name}`", cls.__module__, cls.__doc__, examples, (kind, name) in _components
+        )
         _components[kind, name] = Component(kind, name, made, tuple(class_options(made)), tuple(examples))
-        return made
+        return made  # type: ignore[no-any-return]
 
     return register
 
@@ -143,7 +155,9 @@ def resolver(
 
     def register(function: F) -> F:
         name = function.__name__.rstrip("_")
-        _refuse_unclear(f"resolver `{name}`", function.__module__, function.__doc__, examples, name in _resolvers)
+        _refuse_unclear(
+            f"resolver `{name}`", function.__module__, function.__doc__, examples, name in _resolvers
+        )
         accepted = (takes,) if isinstance(takes, str) else takes
         family = function.__module__.rsplit(".", 1)[-1]
         options = tuple(function_options(function))

@@ -129,7 +129,9 @@ def _whole(make: Callable[[Frame], dict[str, Value]]) -> Callable[[Frame], dict[
     return whole
 
 
-def _passing(make: Callable[[Frame], dict[str, Value]], taken: set[str]) -> Callable[[Frame], dict[str, Value]]:
+def _passing(
+    make: Callable[[Frame], dict[str, Value]], taken: set[str]
+) -> Callable[[Frame], dict[str, Value]]:
     """The input's fields first, but never one that the map names."""
 
     def passing(frame: Frame) -> dict[str, Value]:
@@ -143,7 +145,9 @@ def _passing(make: Callable[[Frame], dict[str, Value]], taken: set[str]) -> Call
     return passing
 
 
-def _from_source(make: Callable[[Frame], dict[str, Value]], path: Path) -> Callable[[Frame], dict[str, Value]]:
+def _from_source(
+    make: Callable[[Frame], dict[str, Value]], path: Path
+) -> Callable[[Frame], dict[str, Value]]:
     get = getter(path)
 
     def relative(frame: Frame) -> dict[str, Value]:
@@ -429,7 +433,11 @@ def _pair(names: Mapping[str, str]) -> Callable[[str, str, Value], dict[str, Val
     name_key, type_key, value_key = (names.get(key, key) for key in ("name", "type", "value"))
 
     def pair(name: str, says: str, value: Value) -> dict[str, Value]:
-        return {name_key: name, type_key: says or PAIR_TYPE_OF.get(type_of(value), "STRING"), value_key: value}
+        return {
+            name_key: name,
+            type_key: says or PAIR_TYPE_OF.get(type_of(value), "STRING"),
+            value_key: value,
+        }
 
     return pair
 
@@ -443,7 +451,9 @@ def _pairs_from(made: Field, notes: Notes) -> Make:
         if is_blank(value):
             return MISSING
         if not isinstance(value, dict):
-            raise RecordError("R207", f"expected an object, found {type_of(value)} `{describe(value)}`", value)
+            raise RecordError(
+                "R207", f"expected an object, found {type_of(value)} `{describe(value)}`", value
+            )
         kept = ((key, item) for key, item in value.items() if key not in left_out and not is_blank(item))
         return [pair(key, types.get(key, ""), item) for key, item in kept]
 
@@ -554,7 +564,9 @@ def _as_found(member: Value, value: Value) -> Value:
 
 def _pattern(pattern: Any, value: Value) -> None:
     if type(value) is not str:
-        raise RecordError("R232", f"`pattern` checks text, found {type_of(value)} `{describe(value)}`: write `text`", value)
+        raise RecordError(
+            "R232", f"`pattern` checks text, found {type_of(value)} `{describe(value)}`: write `text`", value
+        )
     if not pattern.fullmatch(value):
         raise RecordError("R232", f"`{describe(value)}` does not match `{pattern.text}`", value)
 
@@ -562,7 +574,9 @@ def _pattern(pattern: Any, value: Value) -> None:
 def _bounds(low: Value, high: Value, value: Value) -> None:
     found = type_of(value)
     if found in ("text", "bool", "list", "object"):
-        raise RecordError("R233", f"`min` and `max` bound numbers and times, found {found} `{describe(value)}`", value)
+        raise RecordError(
+            "R233", f"`min` and `max` bound numbers and times, found {found} `{describe(value)}`", value
+        )
     if low is not None and value < _as_bound(low, found, value):
         raise RecordError("R233", f"`{describe(value)}` is below the least, `{describe(low)}`", value)
     if high is not None and value > _as_bound(high, found, value):
@@ -575,12 +589,16 @@ def _as_bound(bound: Value, found: str, value: Value) -> Value:
     try:
         return read_as(written(bound), found)
     except (RecordError, ArithmeticError, ValueError) as error:
-        raise RecordError("R233", f"`{describe(value)}` is {found}, the bound is `{describe(bound)}`", value) from error
+        raise RecordError(
+            "R233", f"`{describe(value)}` is {found}, the bound is `{describe(bound)}`", value
+        ) from error
 
 
 def _length(least: int, most: int | None, value: Value) -> None:
     if not isinstance(value, str | list):
-        raise RecordError("R234", f"a length is of text or a list, found {type_of(value)} `{describe(value)}`", value)
+        raise RecordError(
+            "R234", f"a length is of text or a list, found {type_of(value)} `{describe(value)}`", value
+        )
     if len(value) < least:
         raise RecordError("R234", f"`{describe(value)}` has {len(value)}, at least {least} are needed", value)
     if most is not None and len(value) > most:

@@ -18,7 +18,7 @@ from engine.delivery.claim import Claim, claim, due, recover, tidy
 from engine.delivery.publish import intent_of, publish
 from engine.delivery.reading import Reading, settle
 from engine.delivery.report import Report
-from engine.errors import ChangedError, EngineError, StoreError, UnitError
+from engine.errors import EngineError, StoreError, UnitError
 from engine.kinds import Unit
 from engine.plan import Plan
 from engine.records import Batch
@@ -73,7 +73,9 @@ def run(plan: Plan, session: Session) -> Report:
 
 def slates(held: Claim, session: Session, report: Report) -> Iterator[list[Unit]]:
     """The units that are due, as many at a time as share their transactions; changed ones once more."""
-    units = due(held, session.clock(), full_refresh=session.full_refresh, waiting=lambda unit, _: report.wait(unit))
+    units = due(
+        held, session.clock(), full_refresh=session.full_refresh, waiting=lambda unit, _: report.wait(unit)
+    )
     while slate := list(islice(units, GROUP_UNITS)):
         if session.limit is None or report.books.counts["read"] < session.limit:
             yield slate

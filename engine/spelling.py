@@ -12,6 +12,8 @@ WHITE_SPACE: Final = (
 """Unicode's White_Space (PropList.txt) and the byte order mark; `str.strip()` takes others too."""
 
 LONGEST_VALUE: Final = 60
+LONGEST_INT: Final = 3_500
+"""Bits: Python refuses to write integers of over 4,300 digits."""
 
 
 def listed(names: Iterable[str]) -> str:
@@ -21,8 +23,21 @@ def listed(names: Iterable[str]) -> str:
 
 def describe(value: object) -> str:
     """A value for a message: on one line, cut at 60 characters."""
-    text = str(value).replace("\n", "\\n").replace("\r", "\\r")
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    text = _plainly(value).replace("\n", "\\n").replace("\r", "\\r")
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+
+
+def show(value: object) -> str:
+    """A value for a message, between backquotes."""
+    return f"`{describe(value)}`"
+
+
+def _plainly(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > LONGEST_INT:
+        return f"a number of {value.bit_length()} bits"
+    return str(getattr(value, "text", value))
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:

@@ -32,7 +32,7 @@ def tried(
     for batch in parser.batches(stream, limits):
         mapped = mapper(batch)
         outputs = dict(zip(mapped.indexes, mapped.records, strict=True))
-        rejects = {reject.index: reject for reject in mapped.rejects}
+        rejects = {reject.position: reject for reject in mapped.rejects}
         for index, value in enumerate(batch.values):
             if index in outputs:
                 yield Tried(batch.place(index), "", value, outputs[index], ())

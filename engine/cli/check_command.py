@@ -14,7 +14,9 @@ from engine.spec.project import names_in, split
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
-    parser.add_argument("specs", nargs="+", metavar="SPEC", help="files; of a file with several pipelines all are checked")
+    parser.add_argument(
+        "specs", nargs="+", metavar="SPEC", help="files; of a file with several pipelines all are checked"
+    )
     add_spec_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the problems as JSON to stdout")
 
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _each_pipeline(specs: list[str], problems: list[Problem]) -> list[str]:
     """Every `file:name` of the files that were named."""
-    found = []
+    found: list[str] = []
     for spec in specs:
         path, name = split(spec)
         try:

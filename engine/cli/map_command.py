@@ -33,8 +33,12 @@ from engine.trial import Tried, context_of, tried
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
     parser.add_argument("mapping", help="a mapping file, or a spec")
-    parser.add_argument("input", nargs="?", default="-", help="the records; standard input when left out or `-`")
-    parser.add_argument("--parser", metavar="TYPE", help="how to read them; by extension, else the spec's, else jsonl")
+    parser.add_argument(
+        "input", nargs="?", default="-", help="the records; standard input when left out or `-`"
+    )
+    parser.add_argument(
+        "--parser", metavar="TYPE", help="how to read them; by extension, else the spec's, else jsonl"
+    )
     parser.add_argument("--rejects", metavar="FILE", help="write the rejects as JSON lines")
     add_spec_arguments(parser)
 
@@ -59,7 +63,10 @@ def run(options: argparse.Namespace) -> int:
         finally:
             sys.stdout.flush()
     codes = ", ".join(f"{code} {count:,}" for code, count in sorted(counts.items()))
-    say(f"read {total:,} = written {total - rejected:,} + rejected {rejected:,}" + (f" ({codes})" if codes else ""))
+    say(
+        f"read {total:,} = written {total - rejected:,} + rejected {rejected:,}"
+        + (f" ({codes})" if codes else "")
+    )
     return UnitError.exit_code if rejected else 0
 
 
@@ -71,7 +78,9 @@ def _what(options: argparse.Namespace) -> tuple[Parser, FieldMap, dict[str, Any]
         say_problems(warnings)
         return _parser(options, plan.parser), plan.mapping, dict(plan.vars), plan.name, plan.limits
     if not isinstance(document.value, dict):
-        raise SpecError([in_file(document.path, "S203", "a mapping is a map of keys", help="start with `fields:`")])
+        raise SpecError(
+            [in_file(document.path, "S203", "a mapping is a map of keys", help="start with `fields:`")]
+        )
     parser = _parser(options, None)
     located = Located(document, document.value)
     problems = Problems(located)
@@ -94,7 +103,11 @@ def _parser(options: argparse.Namespace, own: Parser | None) -> Parser:
     if options.parser:
         found = find_component("parser", options.parser)
         if found is None:
-            raise UsageError("U101", f"`--parser {options.parser}` is not a parser", f"known: {listed(components('parser'))}")
+            raise UsageError(
+                "U101",
+                f"`--parser {options.parser}` is not a parser",
+                f"known: {listed(components('parser'))}",
+            )
         return cast("Parser", found.cls())
     guessed = by_suffix("parser", options.input)
     return cast("Parser", own or guessed or find_component("parser", "jsonl").cls())  # type: ignore[union-attr]

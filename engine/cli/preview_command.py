@@ -29,7 +29,9 @@ def run(options: argparse.Namespace) -> int:
     plan, warnings = load(options.spec, options.env, given_values(options.set))
     say_problems(warnings)
     path = plan.sample or first_file(plan)
-    context = context_of(os.path.relpath(path, plan.folder), os.path.getsize(path), dict(plan.vars), plan.name)
+    context = context_of(
+        os.path.relpath(path, plan.folder), os.path.getsize(path), dict(plan.vars), plan.name
+    )
     with open(path, "rb") as raw:
         stream = unpacked(raw, path, getattr(plan.parser, "compression", "none"))
         shown = 0
@@ -66,7 +68,12 @@ def _text(record: Tried) -> str:
 
 
 def _show_json(record: Tried) -> None:
-    line = {"number": record.place.number, "line": record.place.line, "input": record.record, "output": record.output}
+    line = {
+        "number": record.place.number,
+        "line": record.place.line,
+        "input": record.record,
+        "output": record.output,
+    }
     if record.errors:
         line["errors"] = [error._asdict() for error in record.errors]
     out_bytes(encode(line) + b"\n")

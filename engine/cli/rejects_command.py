@@ -28,7 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         add_spec_arguments(action)
         action.add_argument("--json", action="store_true", help="print them as JSON lines")
     ls.add_argument("--code", help="only those with this code")
-    show.add_argument("id", nargs="?", help="the reject's id, or the front of it; the first one when left out")
+    show.add_argument(
+        "id", nargs="?", help="the reject's id, or the front of it; the first one when left out"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -43,7 +45,9 @@ def rejects_of(plan: Plan) -> Iterator[Mapping[str, Any]]:
     if not os.path.exists(os.path.join(plan.state_folder, "cache.db")):
         return
     with KV.open(plan.state_folder) as kv:
-        paths = [reject["path"] for _, entry in kv.list(plan.scope, "unit/") for reject in entry.value["rejects"]]
+        paths = [
+            reject["path"] for _, entry in kv.list(plan.scope, "unit/") for reject in entry.value["rejects"]
+        ]
     for path in paths:
         yield from read_rejects(os.path.join(plan.state_folder, path))
 
@@ -68,7 +72,9 @@ def _show(found: Iterator[Mapping[str, Any]], options: argparse.Namespace) -> in
     if options.json:
         out_json(reject)
         return 0
-    out(f"reject {reject['id']}: record {reject['number']} of {reject['unit']}, line {reject['line']}, byte {reject['offset']:,}")
+    out(
+        f"reject {reject['id']}: record {reject['number']} of {reject['unit']}, line {reject['line']}, byte {reject['offset']:,}"
+    )
     out(f"stage  {reject['stage']}, run {reject['run']}")
     for error in reject["errors"]:
         out(f"error  [{error['code']}] {error['field'] or 'record'}: {error['message']}")

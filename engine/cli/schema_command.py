@@ -18,15 +18,21 @@ from engine.spec.schema import DRAFT, SCHEMAS
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
-    parser.add_argument("name", nargs="?", default="spec", choices=sorted(all_schemas()), help="which schema (spec)")
+    parser.add_argument(
+        "name", nargs="?", default="spec", choices=sorted(all_schemas()), help="which schema (spec)"
+    )
     group = parser.add_mutually_exclusive_group()
-    group.add_argument("--write", metavar="DIR", help="write all schemas and the reference page into a folder")
-    group.add_argument("--check", metavar="DIR", help="exit 10 where a written one is not what this version makes")
+    group.add_argument(
+        "--write", metavar="DIR", help="write all schemas and the reference page into a folder"
+    )
+    group.add_argument(
+        "--check", metavar="DIR", help="exit 10 where a written one is not what this version makes"
+    )
 
 
 def all_schemas() -> dict[str, Mapping[str, Any]]:
     """Every schema by name."""
-    made = {name: make() for name, make in SCHEMAS.items()}
+    made: dict[str, Mapping[str, Any]] = {name: make() for name, make in SCHEMAS.items()}
     made["reject"] = {"$schema": DRAFT, **reject_schema()}
     made["report"] = {"$schema": DRAFT, **REPORT_SCHEMA}
     return made
@@ -54,7 +60,11 @@ def run(options: argparse.Namespace) -> int:
     elif options.check:
         stale = [name for name, text in files().items() if _read(os.path.join(options.check, name)) != text]
         if stale:
-            raise GoldenError("G102", f"stale in {options.check}: {', '.join(stale)}", f"engine schema --write {options.check}")
+            raise GoldenError(
+                "G102",
+                f"stale in {options.check}: {', '.join(stale)}",
+                f"engine schema --write {options.check}",
+            )
         say(f"ok: {len(files())} files are fresh")
     else:
         out(text_of(all_schemas()[options.name]).rstrip())

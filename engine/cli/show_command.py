@@ -27,7 +27,9 @@ def run(options: argparse.Namespace) -> int:
         out(graph(plan))
     else:
         resolved = {**plan.resolved, "vars": dict(plan.vars)}
-        out_json({"name": plan.name, "scope": plan.scope, "spec_hash": plan.spec_hash, "spec": shown(resolved)})
+        out_json(
+            {"name": plan.name, "scope": plan.scope, "spec_hash": plan.spec_hash, "spec": shown(resolved)}
+        )
     return 0
 
 
@@ -50,4 +52,6 @@ def graph(plan: Plan) -> str:
         ("sink", f"{plan.sink.type} {plan.sink_end.store().show(plan.resolved['sink']['path'])}"),
         ("rejects", plan.state_folder),
     ]
-    return "\n".join(f"{'  ' * level}{'└ ' if level else ''}{name}: {what}" for level, (name, what) in enumerate(stages))
+    return "\n".join(
+        f"{'  ' * level}{'└ ' if level else ''}{name}: {what}" for level, (name, what) in enumerate(stages)
+    )

@@ -37,7 +37,10 @@ def summary(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[tuple[str, str]]:
     style = "ok" if report.exit_code == 0 else "error"
-    yield paint(f"{report.status}", style), f"{report.plan.scope}, run {report.run_id}: {_units(report)} in {report.duration:.1f} s"
+    yield (
+        paint(f"{report.status}", style),
+        f"{report.plan.scope}, run {report.run_id}: {_units(report)} in {report.duration:.1f} s",
+    )
     if report.trial:
         yield "trial", "nothing was committed, archived or published"
     if report.recovered_units:
@@ -59,14 +62,21 @@ def _units(report: Report) -> str:
     counts: dict[str, int] = {}
     for unit in report.units:
         counts[unit["status"]] = counts.get(unit["status"], 0) + 1
-    return ", ".join(f"{count:,} unit{'s' if count > 1 else ''} {status}" for status, count in counts.items()) or "nothing new"
+    return (
+        ", ".join(f"{count:,} unit{'s' if count > 1 else ''} {status}" for status, count in counts.items())
+        or "nothing new"
+    )
 
 
 def _top_rejects(report: Report) -> Iterator[tuple[str, str]]:
     label = "rejects"
     for code, count in sorted(report.books.rejects.items(), key=lambda item: (-item[1], item[0]))[:TOP]:
         example = report.examples.get(code)
-        yield label, f"{code} × {count:,}" + (f", such as {place_of(example)}: {first_error(example)}" if example else "")
+        yield (
+            label,
+            f"{code} × {count:,}"
+            + (f", such as {place_of(example)}: {first_error(example)}" if example else ""),
+        )
         label = ""
     if len(report.books.rejects) > TOP:
         yield "", f"and {len(report.books.rejects) - TOP} more codes"
@@ -93,14 +103,18 @@ def _failures(report: Report) -> Iterator[tuple[str, str]]:
     label = "failed"
     for unit in [unit for unit in report.units if unit["error"]][:NAMED]:
         error = unit["error"]
-        yield label, f"{unit['id']}: [{error['code']}] {error['message']}" + (f" ({error['help']})" if error["help"] else "")
+        yield (
+            label,
+            f"{unit['id']}: [{error['code']}] {error['message']}"
+            + (f" ({error['help']})" if error["help"] else ""),
+        )
         label = ""
 
 
 def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
     if not paths:
         return
-    shown = ", ".join(describe(path) if len(path) <= 60 else path for path in paths[:NAMED])  # noqa: PLR2004
+    shown = ", ".join(describe(path) if len(path) <= 60 else path for path in paths[:NAMED])
     more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
     yield label, shown + more
 

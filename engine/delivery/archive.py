@@ -17,7 +17,9 @@ MOST_SUFFIXES: Final = 10_000
 def archive_of(attempt: Attempt) -> dict[str, Any] | None:
     """The move that this outcome asks for, fixed in the intent; None where the file stays."""
     template = {
-        "committed": attempt.plan.archive.partial if attempt.books.counts["rejected"] else attempt.plan.archive.success,
+        "committed": attempt.plan.archive.partial
+        if attempt.books.counts["rejected"]
+        else attempt.plan.archive.success,
         "refused": attempt.plan.archive.error,
     }.get(attempt.status)
     if template is None:
@@ -59,7 +61,7 @@ def move(archive: Mapping[str, Any]) -> str | None:
 
 
 def _moved_before(store: Store, archive: Mapping[str, Any]) -> str | None:
-    target = archive["target"]
+    target: str = archive["target"]
     return target if store.stat(target) and _same(store, target, archive) else None
 
 
@@ -69,10 +71,10 @@ def _free_target(store: Store, archive: Mapping[str, Any]) -> str:
     if not dot or "/" in tail:
         head, dot, tail = archive["target"], "", ""
     for count in range(1, MOST_SUFFIXES):
-        target = archive["target"] if count == 1 else f"{head}-{count}{dot}{tail}"
+        target: str = archive["target"] if count == 1 else f"{head}-{count}{dot}{tail}"
         if not store.exists(target) or _same(store, target, archive):
             return target
-    return archive["target"] + "-" + archive["sha256"][:16]
+    return f"{archive['target']}-{archive['sha256'][:16]}"
 
 
 def _same(store: Store, path: str, archive: Mapping[str, Any]) -> bool:

@@ -17,7 +17,6 @@ from engine.language.frames import Context
 from engine.plan import Plan
 from engine.records import Batch, FieldError, Instant, Mapped, Reject
 
-
 EARLY: Final = 1000
 
 
@@ -95,7 +94,7 @@ class Attempt:
         for index, error in self.writer.write(mapped.records):
             field_error = FieldError("", error.code, error.message, error.value)
             rejects.append(Reject(mapped.indexes[index], "write", mapped.records[index], (field_error,)))
-        for reject in sorted(rejects, key=lambda reject: reject.index):
+        for reject in sorted(rejects, key=lambda reject: reject.position):
             self.rejects.write(batch, reject)
 
     def close(self) -> None:
@@ -132,7 +131,9 @@ class Attempt:
         read, rejected = self.books.counts["read"], self.books.counts["rejected"]
         self._judge_limit(read, rejected)
         if self.plan.max_rejects is None and read and rejected == read:
-            raise UnitError("D202", f"all {read:,} records were rejected", "mend the spec or the file; see the rejects")
+            raise UnitError(
+                "D202", f"all {read:,} records were rejected", "mend the spec or the file; see the rejects"
+            )
 
     def judge_early(self) -> None:
         """From 1,000 records on, what is over the limit need not be read to its end."""

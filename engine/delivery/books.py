@@ -54,6 +54,10 @@ class Books:
 
     def __str__(self) -> str:
         """The equation, without what is zero on the right."""
-        left = " + ".join(f"{name} {self.counts[name]:,}" for name in IN if self.counts[name] or name == "read")
-        right = " + ".join(f"{name} {self.counts[name]:,}" for name in OUT if self.counts[name] or name == "written")
+        left = " + ".join(
+            f"{name} {self.counts[name]:,}" for name in IN if self.counts[name] or name == "read"
+        )
+        right = " + ".join(
+            f"{name} {self.counts[name]:,}" for name in OUT if self.counts[name] or name == "written"
+        )
         return f"{left} = {right}"

@@ -103,7 +103,9 @@ def tidy(held: Claim, pending: list[dict[str, Any]], run: Mapping[str, Any] | No
     held.journal.tidied([left["unit"] for left in pending], places, run)
 
 
-def due(held: Claim, now: Any, *, full_refresh: bool, waiting: Callable[[Unit, Known], None]) -> Iterator[Unit]:
+def due(
+    held: Claim, now: Any, *, full_refresh: bool, waiting: Callable[[Unit, Known], None]
+) -> Iterator[Unit]:
     """The units to do now, in the source's order: new ones, changed ones, and those whose last try failed.
 
     A unit that was refused waits for another spec, variable or version: `waiting` is told of it.
@@ -139,7 +141,12 @@ def _elsewhere(held: Claim, present: set[str]) -> Iterator[Unit]:
     if not isinstance(source, Files):
         return
     for name, last in held.known.items():
-        if last.status == "refused" and last.place and name not in present and last.spec != held.plan.spec_hash:
+        if (
+            last.status == "refused"
+            and last.place
+            and name not in present
+            and last.spec != held.plan.spec_hash
+        ):
             stat = held.places.source.stat(last.place)
             if stat and stat.version == last.version:
                 unit = unit_of(stat._replace(path=name), source.pattern({"vars": held.plan.vars}))

@@ -33,8 +33,18 @@ class Known(NamedTuple):
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Known:
         """From the unit's record."""
-        text = (str(record[key] or "") for key in ("status", "version", "spec", "sha256"))
-        return cls(*text, bool(record["archived"]), bool(record["gone"]), record["place"] or "")
+        status, version, spec, sha256 = (
+            str(record[key] or "") for key in ("status", "version", "spec", "sha256")
+        )
+        return cls(
+            status,
+            version,
+            spec,
+            sha256,
+            bool(record["archived"]),
+            bool(record["gone"]),
+            record["place"] or "",
+        )
 
 
 class Begun(NamedTuple):
@@ -59,7 +69,9 @@ class Journal:
         with self._kv.transaction() as tx:
             entry = tx.get(FENCES, self.scope)
             if entry is None or entry.value != self._fence:
-                raise StoreError("D102", f"another run took over `{self.scope}`", "this one stops; see `engine runs`")
+                raise StoreError(
+                    "D102", f"another run took over `{self.scope}`", "this one stops; see `engine runs`"
+                )
             yield tx
 
     # --- what is there
@@ -106,7 +118,11 @@ class Journal:
     def _begin(self, tx: Transaction, unit: Unit, run: str, now: str, stagings: Any) -> Begun:
         done = tx.get(self.scope, f"unit/{unit.id}")
         last = tx.get(self.scope, f"attempt/{unit.id}")
-        first = last.value if last and last.value["version"] == unit.stat.version else {"run": run, "started_at": now}
+        first = (
+            last.value
+            if last and last.value["version"] == unit.stat.version
+            else {"run": run, "started_at": now}
+        )
         number = max(done.value["attempt"] if done else 0, last.value["number"] if last else 0) + 1
         begun = Begun(unit, number, first["run"], first["started_at"])
         attempt = {
@@ -145,7 +161,9 @@ class Journal:
         for removed in intent["remove"]:
             tx.delete(OUTPUTS, removed["address"])
         if intent["stagings"] or intent["archive"]:
-            tx.set(self.scope, f"pending/{unit}", {key: intent[key] for key in ("unit", "stagings", "archive")})
+            tx.set(
+                self.scope, f"pending/{unit}", {key: intent[key] for key in ("unit", "stagings", "archive")}
+            )
 
     def _keep_attempt(self, tx: Transaction, unit: str) -> None:
         """A later try goes on with the run and clock of the first; its staging is gone already."""
@@ -164,7 +182,9 @@ class Journal:
             for attempt in attempts:
                 self._keep_attempt(tx, attempt["unit"])
 
-    def tidied(self, units: Sequence[str], places: Mapping[str, str], run: Mapping[str, Any] | None = None) -> None:
+    def tidied(
+        self, units: Sequence[str], places: Mapping[str, str], run: Mapping[str, Any] | None = None
+    ) -> None:
         """Nothing is left to do for these units; `places` says where archived files are now."""
         with self._write() as tx:
             for unit in units:

@@ -54,7 +54,7 @@ class Reading(io.RawIOBase):
             pass
         now = self._store.stat(self._stat.path)
         if now != self._stat or self.bytes != self._stat.size:
-            raise ChangedError("D302", f"`{self._store.show(self._stat.path)}` changed while it was read",
+            raise ChangedError("D305", f"`{self._store.show(self._stat.path)}` changed while it was read",
                                "it is read again; to wait for slow writers, set `min_age` on the source")  # fmt: skip
         return self._digest.hexdigest()
 

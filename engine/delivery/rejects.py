@@ -60,7 +60,7 @@ class RejectWriter:
 
     def write(self, batch: Batch, reject: Reject) -> None:
         """Take one reject of a batch."""
-        line = self.line(batch.place(reject.index), reject)
+        line = self.line(batch.place(reject.position), reject)
         code = reject.errors[0].code
         self._put(encode(line) + b"\n")
         self._books.count_rejected(code)

@@ -18,12 +18,22 @@ _TEXT: Final = {"type": "string"}
 _MAYBE_TEXT: Final = {"type": ["string", "null"]}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _COUNTS: Final = {"type": "object", "additionalProperties": _COUNT}
-_RECORDS: Final = {"type": "object", "properties": dict.fromkeys((*IN, *OUT), _COUNT), "required": [*IN, *OUT]}
+_RECORDS: Final = {
+    "type": "object",
+    "properties": dict.fromkeys((*IN, *OUT), _COUNT),
+    "required": [*IN, *OUT],
+}
 
 
 def _object(properties: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """A closed map whose keys are all there."""
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False, **more}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+        **more,
+    }
 
 
 _ERROR: Final = _object({"code": _TEXT, "message": _TEXT, "help": _TEXT}, type=["object", "null"])

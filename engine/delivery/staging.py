@@ -36,7 +36,9 @@ class Staging:
     def open(self, path: str) -> BinaryIO:
         """A file that will stand at `path` once it is published."""
         if self.store.exists(path) and self.store.stat(path) is None:
-            raise StoreError("C104", f"`{self.store.show(path)}` is a folder, a file is needed", "choose another path")
+            raise StoreError(
+                "C104", f"`{self.store.show(path)}` is a folder, a file is needed", "choose another path"
+            )
         self.files.append(path)
         return self.store.create(self.staged(path))
 

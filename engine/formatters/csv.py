@@ -75,7 +75,7 @@ class _Rows(Encoder):
         return data
 
     def _row(self, record: Mapping[str, Value]) -> list[str]:
-        if not self._chosen and len(record) > len(self._columns) or not record.keys() <= set(self._columns):
+        if (not self._chosen and len(record) > len(self._columns)) or not record.keys() <= set(self._columns):
             self._refuse_extra(record)
         return [_cell(record.get(column), column) for column in self._columns]
 

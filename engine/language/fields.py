@@ -27,17 +27,26 @@ FIELD_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
     "resolver": ({"$ref": "#/$defs/resolvers"}, "A resolver, or a list of them, applied left to right."),
     "default": ({}, "The field's value where the result is blank; final, not resolved again."),
     "required": ({"type": "boolean"}, "Still blank: the record is rejected."),
-    "one_of": ({"type": "array", "minItems": 1}, "The values that are allowed, compared as the field's type."),
+    "one_of": (
+        {"type": "array", "minItems": 1},
+        "The values that are allowed, compared as the field's type.",
+    ),
     "pattern": ({"type": "string"}, "RE2; it matches the whole value."),
     "min": ({}, "The least value, read as the field's type."),
     "max": ({}, "The greatest value, read as the field's type."),
     "min_length": (_COUNT, "The least number of characters, or of items."),
     "max_length": (_COUNT, "The greatest number of characters, or of items."),
-    "on_error": ({"enum": list(ON_ERROR)}, "What a failing source, resolver or check does; all but `reject` are counted."),
+    "on_error": (
+        {"enum": list(ON_ERROR)},
+        "What a failing source, resolver or check does; all but `reject` are counted.",
+    ),
     "blank": ({"enum": list(BLANKS)}, "How a blank result is written."),
     "fields": ({"$ref": "#/$defs/fields"}, "A nested object; with `source` relative to it."),
     "each": (_PATHS, "Path to a list: with `fields` one object an item, with `resolver` one value an item."),
-    "pairs": ({"$ref": "#/$defs/fields"}, "`{KEY: field}` to a list of name, type and value; blanks are left out."),
+    "pairs": (
+        {"$ref": "#/$defs/fields"},
+        "`{KEY: field}` to a list of name, type and value; blanks are left out.",
+    ),
     "names": (
         {
             "type": "object",
@@ -176,8 +185,18 @@ def _target(name: str, pointer: Pointer, report: Report) -> tuple[str, ...] | No
     at = 0
     while at < len(name):
         match = _QUOTED_PART.match(name, at)
-        if not match or (match.end() < len(name) and name[match.end()] != ".") or match.end() == len(name) - 1:
-            report("M102", pointer, f"`{name}` is not a target", "write a name, or names with dots between", key=True)
+        if (
+            not match
+            or (match.end() < len(name) and name[match.end()] != ".")
+            or match.end() == len(name) - 1
+        ):
+            report(
+                "M102",
+                pointer,
+                f"`{name}` is not a target",
+                "write a name, or names with dots between",
+                key=True,
+            )
             return None
         parts.append(match[1] if match[1] is not None else match[2])
         at = match.end() + 1
@@ -198,7 +217,13 @@ def _check_targets(fields: Sequence[Field], report: Report) -> None:
 
 
 def parse_field(
-    body: Any, pointer: Pointer, report: Report, blank: str, *, target: tuple[str, ...] = (), working: bool = False
+    body: Any,
+    pointer: Pointer,
+    report: Report,
+    blank: str,
+    *,
+    target: tuple[str, ...] = (),
+    working: bool = False,
 ) -> Field:
     """One field from its short form, its list of paths, or its object."""
     empty = Field(target, pointer, "source", working=working, blank=blank)
@@ -224,13 +249,19 @@ def parse_field(
 def _maker(body: Mapping[str, Any], pointer: Pointer, report: Report) -> str:
     """The one key that makes the value; `fields` and `resolver` may join `source` and `each`."""
     given = [key for key in MAKERS if key in body]
-    if len(given) == 2 and given[1] in ("fields", "each") and given[0] == "source":  # noqa: PLR2004
+    if len(given) == 2 and given[1] in ("fields", "each") and given[0] == "source":
         return "fields" if given[1] == "fields" else _both(given, pointer, report)
     if given == ["fields", "each"]:
         return "each"
     if len(given) == 1:
         if given == ["each"] and "resolver" not in body:
-            report("M101", pointer, "`each` needs `fields` or `resolver`", "to copy a list, use `source`", key=True)
+            report(
+                "M101",
+                pointer,
+                "`each` needs `fields` or `resolver`",
+                "to copy a list, use `source`",
+                key=True,
+            )
         return given[0]
     if not given:
         report("M101", pointer, "nothing makes the value", f"give one of {_listed(MAKERS)}", key=True)
@@ -247,7 +278,9 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _parts(maker: str, body: Mapping[str, Any], pointer: Pointer, report: Report, blank: str) -> dict[str, Any]:
+def _parts(
+    maker: str, body: Mapping[str, Any], pointer: Pointer, report: Report, blank: str
+) -> dict[str, Any]:
     """What belongs to each way of making a value."""
     parts: dict[str, Any] = {}
     if "source" in body or "each" in body:
@@ -266,16 +299,24 @@ def _parts(maker: str, body: Mapping[str, Any], pointer: Pointer, report: Report
     return parts
 
 
-def _nested(key: str, body: Mapping[str, Any], pointer: Pointer, report: Report, blank: str) -> tuple[Field, ...]:
+def _nested(
+    key: str, body: Mapping[str, Any], pointer: Pointer, report: Report, blank: str
+) -> tuple[Field, ...]:
     if key == "fields":
         return parse_fields(body[key], (*pointer, key), report, blank)
     items = body[key].items()
-    return tuple(parse_field(item, (*pointer, key, name), report, blank, target=(str(name),)) for name, item in items)
+    return tuple(
+        parse_field(item, (*pointer, key, name), report, blank, target=(str(name),)) for name, item in items
+    )
 
 
 def _paths(value: Any, pointer: Pointer, report: Report) -> dict[str, Any]:
     """The paths of a source, and where each stands in the spec."""
-    items = [(value, pointer)] if isinstance(value, str) else [(item, (*pointer, i)) for i, item in enumerate(value)]
+    items = (
+        [(value, pointer)]
+        if isinstance(value, str)
+        else [(item, (*pointer, i)) for i, item in enumerate(value)]
+    )
     found = [(convert(Path, item, at, report), at) for item, at in items]
     return {
         "sources": tuple(path for path, _ in found if path is not INVALID),

@@ -25,7 +25,19 @@ class Frame:
     One frame serves a map and is refilled for each record; nested objects and items get their own.
     """
 
-    __slots__ = ("around", "context", "index", "item", "node", "number", "out", "parent", "record", "root", "work")
+    __slots__ = (
+        "around",
+        "context",
+        "index",
+        "item",
+        "node",
+        "number",
+        "out",
+        "parent",
+        "record",
+        "root",
+        "work",
+    )
 
     def __init__(self, node: Value, context: Context) -> None:
         self.node = node

@@ -84,9 +84,9 @@ def _outside_strings(text: bytes) -> Iterable[int]:
     inside = escaped = False
     for byte in text:
         if inside:
-            inside = escaped or byte != 0x22  # noqa: PLR2004 - the quote
-            escaped = not escaped and byte == 0x5C  # noqa: PLR2004 - the backslash
-        elif byte == 0x22:  # noqa: PLR2004
+            inside = escaped or byte != 0x22
+            escaped = not escaped and byte == 0x5C
+        elif byte == 0x22:
             inside = True
         else:
             yield byte

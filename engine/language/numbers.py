@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from engine.errors import RecordError
-from engine.language.texts import show
 from engine.records import plain
+from engine.spelling import show
 
 MAX_DIGITS: Final = 1_000
 LIMIT: Final = 10**MAX_DIGITS

@@ -50,7 +50,7 @@ class Name(NamedTuple):
     """A named step; a bare `0` also indexes a list, a quoted one never does."""
 
     text: str
-    index: int | None = None
+    position: int | None = None
 
 
 class Index(NamedTuple):
@@ -87,18 +87,17 @@ class Path:
         if len(text) > LONGEST:
             raise OptionError("M201", f"the path is {len(text):,} characters long", f"at most {LONGEST:,}")
         if text.startswith("="):
-            raise OptionError("M208", "an expression stands where this version reads a path", "use a path and resolvers")
+            raise OptionError(
+                "M208", "an expression stands where this version reads a path", "use a path and resolvers"
+            )
         plain = _plain(text)
         return plain if plain is not None else cls(text, query=_translate(text))
 
     @property
     def out_name(self) -> str:
         """The field made above that it reads (`$out.<name>`), empty where it reads none."""
-        return self.steps[0].text if self.head in ("$out", "$work") and self.up == 0 and self._named else ""
-
-    @property
-    def _named(self) -> bool:
-        return bool(self.steps) and isinstance(self.steps[0], Name)
+        first = self.steps[0] if self.steps and self.head in ("$out", "$work") and self.up == 0 else None
+        return first.text if isinstance(first, Name) else ""
 
 
 def _plain(text: str) -> Path | None:
@@ -133,13 +132,19 @@ def _unquoted(text: str) -> str:
     try:
         return str(json.loads(text))
     except ValueError as error:
-        raise OptionError("M201", f"{text} is not a quoted step", 'inside quotes, write `\\"` and `\\\\`') from error
+        raise OptionError(
+            "M201", f"{text} is not a quoted step", 'inside quotes, write `\\"` and `\\\\`'
+        ) from error
 
 
 def _headed(text: str, steps: list[Step], spans: list[tuple[int, int]]) -> Path:
     """Take the head and the `$parent` steps behind it off the front."""
     first = steps[0]
-    if isinstance(first, Index) or text.startswith('"') or not (first.text == "@" or first.text.startswith("$")):
+    if (
+        isinstance(first, Index)
+        or text.startswith('"')
+        or not (first.text == "@" or first.text.startswith("$"))
+    ):
         return Path(text, "", 0, tuple(steps), tuple(spans))
     head = "" if first.text == "@" else _known_head(first.text, spans[0])
     used = 1
@@ -160,7 +165,9 @@ def _is_working(text: str, step: Name, span: tuple[int, int]) -> bool:
 def _known_head(text: str, span: tuple[int, int]) -> str:
     if text not in PUBLIC_HEADS:
         known = ", ".join(f"`{head}`" for head in PUBLIC_HEADS)
-        raise OptionError("M202", f"`{text}` is not a head", f"a path may start at {known}", (span[0], len(text)))
+        raise OptionError(
+            "M202", f"`{text}` is not a head", f"a path may start at {known}", (span[0], len(text))
+        )
     return text
 
 
@@ -224,7 +231,9 @@ def _function(name: str, at: int) -> str:
     if name in REFUSED:
         raise OptionError("M206", f"`{name}` converts types unseen", f"use {REFUSED[name]}", span)
     if name not in FUNCTIONS:
-        raise OptionError("M206", f"`{name}` is not a function of paths", f"known: {', '.join(FUNCTIONS)}", span)
+        raise OptionError(
+            "M206", f"`{name}` is not a function of paths", f"known: {', '.join(FUNCTIONS)}", span
+        )
     return name
 
 
@@ -246,20 +255,22 @@ def _functions() -> Any:
     class Functions(functions.Functions):  # type: ignore[misc]
         frame: Frame
 
-        @functions.signature({"types": ["string"]}, {"types": ["number"]})  # type: ignore[untyped-decorator]
+        @functions.signature({"types": ["string"]}, {"types": ["number"]})
         def _func_head(self, name: str, up: int) -> Value:
             value = HEADS[name](up)(self.frame)
             if name == "$out":
                 value = {**HEADS["$work"](up)(self.frame), **value}
             return None if value is MISSING else value
 
-        @functions.signature({"types": []}, {"types": ["string"]})  # type: ignore[untyped-decorator]
+        @functions.signature({"types": []}, {"types": ["string"]})
         def _func_step(self, node: Value, name: str) -> Value:
             value = take(node, Name(name, int(name)))
             return None if value is MISSING else value
 
         def _convert_to_jmespath_type(self, pyobject: str) -> str:
-            return "number" if pyobject in ("Decimal", "Digits") else super()._convert_to_jmespath_type(pyobject)  # type: ignore[no-any-return]
+            return (
+                "number" if pyobject in ("Decimal", "Digits") else super()._convert_to_jmespath_type(pyobject)
+            )  # type: ignore[misc]
 
     return Functions()
 
@@ -304,8 +315,8 @@ def take(value: Value, step: Step) -> Value:
     if isinstance(value, dict):
         return value.get(step.text, MISSING)
     if isinstance(value, list):
-        if step.index is not None:
-            return _item(value, step.index)
+        if step.position is not None:
+            return _item(value, step.position)
         raise RecordError("R205", f"`{step.text}` is asked of a list of {len(value)}: use `[0]` or `each`")
     return MISSING
 

@@ -18,9 +18,11 @@ _SHARE: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)%")
 
 def _read(value: Any, units: dict[str, Any], what: str, example: str) -> tuple[int, Any]:
     match = _QUANTITY.fullmatch(value) if isinstance(value, str) else None
-    if not match or match[2] not in units or len(match[1]) > 15:  # noqa: PLR2004
+    if not match or match[2] not in units or len(match[1]) > 15:
         known = ", ".join(units)
-        raise OptionError("S206", f"`{value}` is not a {what}", f"write a number and a unit ({known}), such as `{example}`")
+        raise OptionError(
+            "S206", f"`{value}` is not a {what}", f"write a number and a unit ({known}), such as `{example}`"
+        )
     return int(match[1]), units[match[2]]
 
 
@@ -66,7 +68,7 @@ class Share:
         if isinstance(value, int) and value >= 0:
             return cls(count=value)
         match = _SHARE.fullmatch(value) if isinstance(value, str) else None
-        if not match or len(value) > 20 or Decimal(match[1]) > 100:  # noqa: PLR2004
+        if not match or len(value) > 20 or Decimal(match[1]) > 100:
             raise OptionError("S206", f"`{value}` is not a count or a percentage", "write `100` or `5%`")
         return cls(percent=Decimal(match[1]))
 

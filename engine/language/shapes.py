@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from engine.language.paths import Index, Name, Step
 from engine.records import Instant, Value
@@ -61,7 +61,7 @@ def scalar(type: str) -> Shape:
 
 def of_names(names: Sequence[str], closed: bool = True) -> Shape:
     """A record of texts with just these names: a CSV header."""
-    return Shape("object", {name: TEXT for name in names}, rest=TEXT, closed=closed, sure=True)
+    return Shape("object", dict.fromkeys(names, TEXT), rest=TEXT, closed=closed, sure=True)
 
 
 def of_texts() -> Shape:
@@ -126,7 +126,7 @@ def follow(shape: Shape, steps: Sequence[Step]) -> Shape | Lost:
 def _one(shape: Shape, step: Step) -> Shape | None:
     if shape.type == "any":
         return ANY
-    if shape.type == "list" and (isinstance(step, Index) or step.index is not None):
+    if shape.type == "list" and (isinstance(step, Index) or step.position is not None):
         return shape.item or ANY
     if shape.type == "object" and isinstance(step, Name):
         known = shape.fields.get(step.text)

@@ -75,7 +75,9 @@ class Template:
 
     def render(self, roots: Mapping[str, Mapping[str, Any]], encode: Encode) -> str:
         """The text with each slot filled from `roots` and passed through `encode`."""
-        return "".join(part if isinstance(part, str) else encode(_fill(part, roots), part) for part in self.parts)
+        return "".join(
+            part if isinstance(part, str) else encode(_fill(part, roots), part) for part in self.parts
+        )
 
 
 def _slot(match: re.Match[str]) -> Slot:
@@ -93,16 +95,20 @@ def _slot(match: re.Match[str]) -> Slot:
 def _check_format(slot: Slot, text: str) -> None:
     """Behind the colon stands a time format of numeric codes, so that a file name sorts."""
     codes = _CODE.findall(slot.format)
-    if not codes or any(code not in _CODES or code == "%" for code in codes) or len(slot.format) > 60:  # noqa: PLR2004
+    if not codes or any(code not in _CODES or code == "%" for code in codes) or len(slot.format) > 60:
         known = "%Y %m %d %H %M %S %j %y"
-        raise OptionError("M402", f"`{text}` has no time format behind the colon", f"codes: {known}", slot.span)
+        raise OptionError(
+            "M402", f"`{text}` has no time format behind the colon", f"codes: {known}", slot.span
+        )
 
 
 def _fill(slot: Slot, roots: Mapping[str, Mapping[str, Any]]) -> str:
     value: Any = roots.get(slot.root, {}).get(slot.key, MISSING)
     if slot.format:
         if not isinstance(value, date):
-            raise UnitError("D301", f"`{{{slot.root}.{slot.key}:{slot.format}}}` is not a time", "leave the format out")
+            raise UnitError(
+                "D301", f"`{{{slot.root}.{slot.key}:{slot.format}}}` is not a time", "leave the format out"
+            )
         return _CODE.sub(lambda code: _time_part(value, code[1]), slot.format)
     return "" if value is MISSING or value is None else str(value)
 

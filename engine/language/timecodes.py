@@ -9,9 +9,9 @@ from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
 from engine.errors import OptionError, RecordError
-from engine.language.texts import show
 from engine.language.zones import fixed, in_range, odd_offset
 from engine.records import Instant
+from engine.spelling import show
 
 MONTHS: Final = (
     "January", "February", "March", "April", "May", "June",

@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Literal
 
 from engine.errors import OptionError, RecordError
-from engine.language.texts import show
 from engine.language.timecodes import HELP, Codes
 from engine.language.zones import Ambiguous, Zone, in_range, in_zone, moment, odd_offset
 from engine.records import Instant
+from engine.spelling import show
 
 __all__ = [
     "ISO",
@@ -48,9 +48,8 @@ def text_of(value: Time) -> str:
     """The time as it leaves: a day, a local time without zone, a moment in UTC with `Z`."""
     if isinstance(value, Instant):
         text = (value if value.tzinfo is UTC else in_zone(value, UTC)).isoformat()
-        return (text[:19] if len(text) == 25 else text[:-6].rstrip("0")) + "Z"
-    text = value.isoformat()
-    return text.rstrip("0") if len(text) > 19 else text
+        return text[:-6] + "Z"
+    return value.isoformat()
 
 
 def with_offset(value: Instant) -> str:
@@ -59,8 +58,6 @@ def with_offset(value: Instant) -> str:
     head, offset = text[:-6], text[-6:]
     if offset[0] == ":":
         raise odd_offset(value)
-    if value.microsecond:
-        head = head.rstrip("0")
     return head + ("Z" if offset == "+00:00" else offset)
 
 

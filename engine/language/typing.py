@@ -121,7 +121,13 @@ def _each(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     listed = shapes[0] if len(shapes) == 1 else ANY
     item = (listed.item or ANY) if listed.type == "list" else listed if listed.type == "object" else ANY
     if listed.type in SCALARS:
-        report("M302", made.pointer, f"`each` takes a list, the evidence shows {listed.type}", "use `source`", key=True)
+        report(
+            "M302",
+            made.pointer,
+            f"`each` takes a list, the evidence shows {listed.type}",
+            "use `source`",
+            key=True,
+        )
     inside = scope.inner(item, item)
     if made.fields is None:
         chain, one = _check_chain(made.chain, item, made, report)
@@ -217,17 +223,21 @@ def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, report:
     span = (path.spans[lost.step][0], path.spans[lost.step][1] - path.spans[lost.step][0])
     if shape.type != "object" or not isinstance(step, Name):
         inside = path.text[: path.spans[lost.step][0]].rstrip(".[") or "the record"
-        hint = "use `[0]` for one item, `each` for all" if shape.type == "list" else f"`{inside}` has no parts"
+        hint = (
+            "use `[0]` for one item, `each` for all" if shape.type == "list" else f"`{inside}` has no parts"
+        )
         report("M209", pointer, f"`{inside}` is {shape.type} here", hint, span=span)
         return
     names = list(shape.fields)
     near = suggest(step.text, names)
-    seen = f"seen: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"  # noqa: PLR2004
+    seen = f"seen: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
     if start.total:
         seen += f" ({start.total} sample record{'s' if start.total != 1 else ''})"
     help = f"did you mean `{path.text[: path.spans[lost.step][0]]}{near}`?" if near else _literal_help(path)
     level = "error" if shape.closed or near else "warning"
-    report("M204", pointer, f"`{path.text}` does not exist in the input", help, span=span, seen=seen, level=level)
+    report(
+        "M204", pointer, f"`{path.text}` does not exist in the input", help, span=span, seen=seen, level=level
+    )
 
 
 def _literal_help(path: Path) -> str:
@@ -245,7 +255,9 @@ def _warn_of_projection(path: Path, pointer: Pointer, report: Report) -> None:
 # --- chains, defaults, checks -------------------------------------------------------------------------------
 
 
-def _check_chain(chain: Sequence[Use], shape: Shape, made: Field, report: Report) -> tuple[tuple[Use, ...], Shape]:
+def _check_chain(
+    chain: Sequence[Use], shape: Shape, made: Field, report: Report
+) -> tuple[tuple[Use, ...], Shape]:
     checked = []
     for use in chain:
         takes = use.resolver.takes
@@ -260,7 +272,12 @@ def _check_chain(chain: Sequence[Use], shape: Shape, made: Field, report: Report
 
 def _report_type(use: Use, found: str, report: Report) -> None:
     takes = " or ".join(use.resolver.takes)
-    report("M302", use.pointer, f"`{use.resolver.name}` takes {takes}, here it gets {found}", conversion(use.resolver.takes, found))
+    report(
+        "M302",
+        use.pointer,
+        f"`{use.resolver.name}` takes {takes}, here it gets {found}",
+        conversion(use.resolver.takes, found),
+    )
 
 
 def conversion(takes: Sequence[str], found: str) -> str:
@@ -304,9 +321,18 @@ def _typed_checks(made: Field, report: Report) -> Checks:
     checks, at = made.checks, made.pointer
     if checks.pattern and made.type not in ("text", "any"):
         report("M312", (*at, "pattern"), f"`pattern` checks text, the field is {made.type}", "write `text` last in the chain, or use `one_of`")  # fmt: skip
-    if (checks.min_length is not None or checks.max_length is not None) and made.type not in ("text", "list", "any"):
+    if (checks.min_length is not None or checks.max_length is not None) and made.type not in (
+        "text",
+        "list",
+        "any",
+    ):
         key = "min_length" if checks.min_length is not None else "max_length"
-        report("M312", (*at, key), f"`{key}` measures text or a list, the field is {made.type}", "use `min` and `max`")
+        report(
+            "M312",
+            (*at, key),
+            f"`{key}` measures text or a list, the field is {made.type}",
+            "use `min` and `max`",
+        )
     return replace(
         checks,
         one_of=tuple(_member(member, made, i, report) for i, member in enumerate(checks.one_of)),
@@ -317,7 +343,11 @@ def _typed_checks(made: Field, report: Report) -> Checks:
 
 def written(literal: Any) -> str:
     """A literal as the text written, whatever YAML made of it."""
-    return {True: "true", False: "false"}.get(literal, str(literal)) if isinstance(literal, bool) else str(literal)
+    return (
+        {True: "true", False: "false"}.get(literal, str(literal))
+        if isinstance(literal, bool)
+        else str(literal)
+    )
 
 
 def _member(member: Any, made: Field, index: int, report: Report) -> Any:

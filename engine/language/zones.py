@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any, Final, Literal
 
 from engine.errors import OptionError, RecordError
-from engine.language.texts import show
 from engine.records import Instant
+from engine.spelling import show
 
 Ambiguous = Literal["earlier", "later"]
 

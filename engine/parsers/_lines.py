@@ -57,7 +57,7 @@ def blocks(stream: BinaryIO, limits: Limits) -> Iterator[Block | Oversize]:
     while chunk := stream.read(size):
         first = len(carry) + (chunk.find(b"\n") + 1 or len(chunk))
         if first > limits.record:
-            oversize, chunk = _skip(stream, carry + chunk, offset, line, size)  # noqa: PLW2901
+            oversize, chunk = _skip(stream, carry + chunk, offset, line, size)
             yield oversize
             carry, offset, line = b"", offset + oversize.size, line + 1
         cut = chunk.rfind(b"\n") + 1

@@ -23,7 +23,9 @@ class Header:
     require: Annotated[list[str], Doc("Columns that must be there.")] = ()  # type: ignore[assignment]
     optional: Annotated[list[str], Doc("Columns that may be there.")] = ()  # type: ignore[assignment]
     allow_extra: Annotated[bool, Doc("Whether other columns may be there too.")] = True
-    order: Annotated[bool, Doc("Whether the columns stand in the order in which this contract names them.")] = False
+    order: Annotated[
+        bool, Doc("Whether the columns stand in the order in which this contract names them.")
+    ] = False
 
 
 @component("csv", "parser", examples=[{"type": "csv"}, {"type": "csv", "delimiter": ";", "trim": True}])
@@ -43,14 +45,18 @@ class Csv(LineParser):
     escape: Annotated[str, Doc("The character that takes the meaning from the next one, instead of doubled quotes.", max=1)] = ""  # fmt: skip
     header: Annotated[bool | Header, Doc("Whether the first row names the columns, or a contract that it must keep.")] = True  # fmt: skip
     names: Annotated[list[str], Doc("The names of the columns of an input without a header.")] = ()  # type: ignore[assignment]
-    skip: Annotated[int, Doc("Lines before the header, or before the first row, that are not read.", min=0)] = 0
+    skip: Annotated[
+        int, Doc("Lines before the header, or before the first row, that are not read.", min=0)
+    ] = 0
     comment: Annotated[str, Doc("A row that begins with this character is not read.", max=1)] = ""
     trim: Annotated[bool, Doc("Take blank space off the ends of every cell and column name.")] = False
     blank_lines: Annotated[Literal["skip", "record"], Doc("Whether an empty line is skipped or is a row with one empty cell.")] = "skip"  # fmt: skip
 
     def __post_init__(self) -> None:
         if self.header is False and not self.names:
-            raise OptionError("S209", "`header: false` needs `names`", "name the columns: `names: [sku, qty]`")
+            raise OptionError(
+                "S209", "`header: false` needs `names`", "name the columns: `names: [sku, qty]`"
+            )
         if len(set(self.names)) < len(self.names):
             raise OptionError("S209", "`names` holds a name twice", "each column needs a name of its own")
 
@@ -92,7 +98,9 @@ class Csv(LineParser):
         names = [cell.strip(WHITE_SPACE) for cell in first] if self.trim else first
         twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if twice:
-            raise UnitError("R122", f"the header names {listed(twice)} twice", "give each column a name of its own")
+            raise UnitError(
+                "R122", f"the header names {listed(twice)} twice", "give each column a name of its own"
+            )
         self._keep_contract(names)
         return names
 
@@ -111,7 +119,9 @@ class Csv(LineParser):
             wrong.append(f"the order is {listed(present)}")
         if wrong:
             found = listed(names) if names else "nothing"
-            raise UnitError("R123", f"the header breaks its contract: {'; '.join(wrong)}", f"it reads: {found}")
+            raise UnitError(
+                "R123", f"the header breaks its contract: {'; '.join(wrong)}", f"it reads: {found}"
+            )
 
 
 def _records(rows: Rows, names: Sequence[str], trim: bool) -> list[Value]:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import BinaryIO, ClassVar
 
 from engine.errors import RecordError
-from engine.language.jsontext import decode, deeper_than
 from engine.kinds import Limits
+from engine.language.jsontext import decode, deeper_than
 from engine.parsers._lines import LineParser, Oversize, blocks
 from engine.records import Batch, Damage, Span, Value
 from engine.registry import component
@@ -31,12 +31,16 @@ class Jsonl(LineParser):
             if isinstance(block, Oversize):
                 batch = block.batch(number, limits.record)
             else:
-                batch = Batch(block.data, block.offset, number, *_readers(block.data, block.line, limits.depth))
+                batch = Batch(
+                    block.data, block.offset, number, *_readers(block.data, block.line, limits.depth)
+                )
             yield batch
             number += len(batch)
 
 
-def _readers(data: bytes, line: int, depth: int) -> tuple[Callable[[], Sequence[Value]], Callable[[], Sequence[Span]]]:
+def _readers(
+    data: bytes, line: int, depth: int
+) -> tuple[Callable[[], Sequence[Value]], Callable[[], Sequence[Span]]]:
     return partial(_decode_lines, data, depth), partial(_spans, data, line)
 
 

@@ -6,8 +6,8 @@ import binascii
 from typing import Annotated, Any, Final, Literal
 
 from engine.errors import OptionError, RecordError
-from engine.language.texts import show
 from engine.registry import Doc, Example, resolver
+from engine.spelling import show
 
 Algorithm = Annotated[
     Literal["sha256", "sha384", "sha512", "sha1", "md5"],

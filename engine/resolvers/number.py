@@ -24,9 +24,9 @@ from engine.language.numbers import (
     ungrouped,
     within_cap,
 )
-from engine.language.texts import show
 from engine.records import MISSING
 from engine.registry import NUMBERS, Doc, Example, resolver
+from engine.spelling import show
 
 Rounding = Literal["half_even", "half_up", "half_down", "up", "down", "ceiling", "floor", "05up"]
 ROUNDINGS: Final = {name: f"ROUND_{name.upper()}" for name in get_args(Rounding)}

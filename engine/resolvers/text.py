@@ -12,20 +12,22 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 from engine.errors import OptionError, RecordError
+from engine.language.jsontext import encode
 from engine.language.numbers import within_cap
 from engine.language.patterns import Pattern, Replacement
-from engine.language.texts import BLANKS, between_tags, show
 from engine.language.times import text_of
 from engine.records import MISSING, Digits, is_blank, plain
 from engine.registry import SCALARS, Doc, Example, resolver
+from engine.resolvers._tags import between_tags
+from engine.spelling import WHITE_SPACE, show
 
 MAX_WIDTH: Final = 10_000
 
 _SEPARATORS: Final = re.escape(
-    BLANKS + r"""-\_.,;:!?()[]{}<>"&+*=|#@/""" + "\u2010\u2011\u2012\u2013\u2014«»„“”"
+    WHITE_SPACE + r"""-\_.,;:!?()[]{}<>"&+*=|#@/""" + "\u2010\u2011\u2012\u2013\u2014«»„“”"
 )
 _WORDS: Final = re.compile(f"[^{_SEPARATORS}]+").sub
-_RUNS: Final = re.compile(f"[{BLANKS}]+").sub
+_RUNS: Final = re.compile(f"[{WHITE_SPACE}]+").sub
 _NOT_SLUG: Final = re.compile("[^a-z0-9]+").sub
 _LATIN: Final = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i"}
@@ -46,13 +48,13 @@ def text(value: Any) -> str:
         return value.text
     if isinstance(value, Decimal):
         return str(plain(within_cap(value)))
-    return str(within_cap(value)) if isinstance(value, int) else repr(value)
+    return str(within_cap(value)) if isinstance(value, int) else encode(value).decode()
 
 
 @resolver(takes="text", gives="text", examples=[Example("  a b\u00a0", "a b"), Example("a", "a")])
 def trim(value: str) -> str:
     """The text without blank space at its ends: Unicode White_Space and the byte order mark."""
-    return value.strip(BLANKS)
+    return value.strip(WHITE_SPACE)
 
 
 @resolver(takes="text", gives="text", examples=[Example("straße", "STRASSE"), Example("A1", "A1")])
@@ -199,7 +201,7 @@ def split(
         raise RecordError("R210", "`by` is empty: say the text between two parts", value)
     parts = value.split(by)
     if trim:
-        parts = [part.strip(BLANKS) for part in parts]
+        parts = [part.strip(WHITE_SPACE) for part in parts]
     if not keep_empty:
         parts = [part for part in parts if part]
     return parts if take is None else _part(parts, take)

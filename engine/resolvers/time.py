@@ -12,10 +12,10 @@ from typing import Annotated, Any, Final
 
 from engine.errors import RecordError
 from engine.language import times
-from engine.language.texts import show
 from engine.language.times import ISO, Ambiguous, InputFormat, TimeFormat, Unit, Zone
 from engine.records import Instant
 from engine.registry import Doc, Example, resolver
+from engine.spelling import show
 
 TIMES: Final = ("date", "instant", "local")
 _SUMMER: Final = dt.timezone(dt.timedelta(hours=2))

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from engine.errors import RecordError
-from engine.language.texts import show
 from engine.registry import Doc, Example, resolver
+from engine.spelling import show
 
 WORDS: Final = {
     "true": True,

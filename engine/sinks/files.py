@@ -24,8 +24,12 @@ class Files(Sink):
     The file appears whole or not at all. A path that ends in `.gz` is compressed, without time and name.
     """
 
-    path: Annotated[Template, Doc("The file's path; a slot never leaves the folder that the literal text names.")]
-    formatter: Annotated[Formatter | None, Doc("How records are written; by the extension unless given.")] = None
+    path: Annotated[
+        Template, Doc("The file's path; a slot never leaves the folder that the literal text names.")
+    ]
+    formatter: Annotated[Formatter | None, Doc("How records are written; by the extension unless given.")] = (
+        None
+    )
     connection: Annotated[str, Doc("The connection the file goes to; none: this machine.")] = ""
     when_empty: Annotated[Literal["skip", "write"], Doc("A unit without records: no file, or one without records.")] = "skip"  # fmt: skip
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from engine.kinds import Roots, Source, Stat, Store, Unit
 from engine.language.quantities import Duration

@@ -43,14 +43,23 @@ def _check_inside(template: Template, end: End, pointer: Pointer, report: Report
     behind = template.text[len(template.head) :]
     if ".." in behind.split("/"):
         report("S311", pointer, "`..` stands behind a slot", "name the folder at the front of the path")
-    elif end.name and (template.text.startswith("/") or posixpath.normpath(template.head or ".").startswith("..")):
-        report("S311", pointer, f"the path leaves the connection `{end.name}`", "write it relative to the connection's base")
+    elif end.name and (
+        template.text.startswith("/") or posixpath.normpath(template.head or ".").startswith("..")
+    ):
+        report(
+            "S311",
+            pointer,
+            f"the path leaves the connection `{end.name}`",
+            "write it relative to the connection's base",
+        )
 
 
 def _check_shared_name(source: Files, path: Template, report: Report) -> None:
     varies = any(slot.root == "unit" and slot.key in VARYING for slot in path.slots)
     if is_glob(source.path.text) and not varies:
-        report("S309", ("sink", "path"), "every unit would write this one file", "name the unit: `{unit.stem}`")
+        report(
+            "S309", ("sink", "path"), "every unit would write this one file", "name the unit: `{unit.stem}`"
+        )
 
 
 def _check_reread(
@@ -62,7 +71,12 @@ def _check_reread(
     name = os.path.normpath(template.render({}, lambda _, slot: "x"))
     patterns = expand(source.path.render({}, lambda _, slot: "x"))
     if any(matches(name, os.path.normpath(pattern)) for pattern in patterns):
-        report("S310", pointer, f"the source would read the {what} again", "choose a folder that the source does not match")
+        report(
+            "S310",
+            pointer,
+            f"the source would read the {what} again",
+            "choose a folder that the source does not match",
+        )
 
 
 def _warn_of_run_names(path: Template, report: Report) -> None:
@@ -73,7 +87,12 @@ def _warn_of_run_names(path: Template, report: Report) -> None:
 
 
 def check_secrets(
-    secret: Collection[str], source: Any, sink: Any, archive: ArchiveOptions, mapping: FieldMap, report: Report
+    secret: Collection[str],
+    source: Any,
+    sink: Any,
+    archive: ArchiveOptions,
+    mapping: FieldMap,
+    report: Report,
 ) -> None:
     """A secret in a path or a field would be shown; the spec does not check."""
     templates = {("source", "path"): source.path, ("sink", "path"): sink.path}
@@ -81,9 +100,17 @@ def check_secrets(
     for pointer, template in templates.items():
         for slot in template.slots if template else ():
             if slot.root == "vars" and slot.key in secret:
-                report("A201", pointer, f"the secret `{slot.key}` would show in a path", "leave it out", span=slot.span)
+                report(
+                    "A201",
+                    pointer,
+                    f"the secret `{slot.key}` would show in a path",
+                    "leave it out",
+                    span=slot.span,
+                )
     for made in walk(mapping.fields):
         for path, place in zip(made.sources, made.places, strict=True):
-            if path.head == "$vars" and (not path.steps or (isinstance(path.steps[0], Name) and path.steps[0].text in secret)):
+            if path.head == "$vars" and (
+                not path.steps or (isinstance(path.steps[0], Name) and path.steps[0].text in secret)
+            ):
                 if secret:
                     report("A201", place, f"`{path.text}` would write a secret", "leave it out")

@@ -65,7 +65,12 @@ class Compiler:
         source, sink = self._component("source"), self._component("sink")
         for part, what in (("source", "where records come from"), ("sink", "where they go")):
             if part not in self.doc:
-                self.problems("S202", (), f"`{part}` is missing in a spec", f"say {what}: `{part}: {{type: files, path: ..}}`")
+                self.problems(
+                    "S202",
+                    (),
+                    f"`{part}` is missing in a spec",
+                    f"say {what}: `{part}: {{type: files, path: ..}}`",
+                )
         parser, sink = self._parser(source), self._with_formatter(sink)
         limits = self._settings("limits", LimitOptions)
         archive = self._settings("archive", ArchiveOptions)
@@ -143,7 +148,9 @@ class Compiler:
             help = f"did you mean `{near}`?" if near else f"declared: {listed(declared) or 'none'}"
             self.problems("S305", (part, "connection"), f"there is no connection `{name}`", help)
             return End(Local(), self.found.folder, name)
-        connection: Connection = build_component("connection", declared[name], ("connections", name), self.problems)
+        connection: Connection = build_component(
+            "connection", declared[name], ("connections", name), self.problems
+        )
         folder = self.found.connection_folders.get(name, self.found.folder)
         return End(connection if connection is not INVALID else Local(), folder, name)  # type: ignore[comparison-overlap]
 
@@ -161,7 +168,12 @@ class Compiler:
         """A mapping by path; its problems carry its own positions."""
         path = os.path.join(self.found.folder, name)
         if not os.path.exists(path):
-            self.problems("S312", ("mapping",), f"the mapping file `{name}` is not there", "the path starts at this file's folder")
+            self.problems(
+                "S312",
+                ("mapping",),
+                f"the mapping file `{name}` is not there",
+                "the path starts at this file's folder",
+            )
             return None
         document = reader.read(path, os.path.relpath(path))
         self.found.located.graft(("mapping",), document)
@@ -180,7 +192,11 @@ class Compiler:
         if sample and not os.path.isfile(sample):
             self.problems("S313", ("sample",), f"the sample `{self.doc['sample']}` is not there", "the path starts at this file's folder")  # fmt: skip
             return Shape()
-        pattern = source.pattern({"vars": self.vars.values}) if isinstance(source, Files) and not source.path.slots else ""
+        pattern = (
+            source.pattern({"vars": self.vars.values})
+            if isinstance(source, Files) and not source.path.slots
+            else ""
+        )
         golden = golden_input(self.found.name, self.found.folder, pattern) if pattern and not sample else ""
         try:
             return shape_of(parser, sample, golden, limits)
@@ -197,7 +213,9 @@ class Compiler:
         return scope + "".join(f"[{name}={self.vars.values[name]}]" for name in sorted(self.vars.scoped))
 
     def _warn_of_scope(self, source: Source, sink: Sink) -> None:
-        named = {slot.key for part in (source, sink) for slot in getattr(part, "path").slots if slot.root == "vars"}  # noqa: B009
+        named = {
+            slot.key for part in (source, sink) for slot in getattr(part, "path").slots if slot.root == "vars"
+        }  # noqa: B009
         for name in sorted(named & set(self._given) - set(self.vars.scoped)):
             self.problems("S308", ("vars", name), f"`{name}` names files, and runs with other values share this one's state",
                           "declare it with `scope: true`", key=True, level="warning")  # fmt: skip
@@ -208,7 +226,9 @@ class Compiler:
 
     def _refuse_interpolation(self) -> None:
         """`${..}` stands in connections, variables and secret options; elsewhere it would be plain text."""
-        for pointer, text in places_of_interpolation({k: v for k, v in self.doc.items() if k not in INTERPOLATES}):
+        for pointer, text in places_of_interpolation(
+            {k: v for k, v in self.doc.items() if k not in INTERPOLATES}
+        ):
             self.problems("S306", pointer, f"`{text}` stands where nothing is interpolated", "declare a variable with it, and use `$vars.name` or `{vars.name}`")  # fmt: skip
 
 
@@ -218,7 +238,7 @@ def by_suffix(kind: str, path: str) -> Parser | Formatter | None:
         path = path.removesuffix(suffix)
     for found in components(kind).values():
         if path.lower().endswith(found.cls.suffixes):  # type: ignore[attr-defined]
-            return found.cls()  # type: ignore[no-any-return]
+            return found.cls()
     return None
 
 

@@ -32,7 +32,9 @@ class Located:
                 return document, (*at, *pointer[size:])
         return self.base, pointer
 
-    def lay_under(self, document: Document, at: Pointer, value: Mapping[str, Any], pointer: Pointer = ()) -> None:
+    def lay_under(
+        self, document: Document, at: Pointer, value: Mapping[str, Any], pointer: Pointer = ()
+    ) -> None:
         """Add what is not said yet; maps merge, a map with another `type` and everything else stay as they are."""
         mine = self._at(pointer)
         for key, given in value.items():

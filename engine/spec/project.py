@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.errors import SpecError, UsageError
+from engine.options import Pointer
 from engine.spec import reader
 from engine.spec.document import Document
 from engine.spec.located import Located, Problems
@@ -61,7 +62,9 @@ def find(spec: str, env: str) -> Source:
     path, wanted = split(spec)
     document = reader.read(path)
     if not isinstance(document.value, dict):
-        raise SpecError([in_file(document.path, "S203", "a spec is a map of keys", help="start with `source:`")])
+        raise SpecError(
+            [in_file(document.path, "S203", "a spec is a map of keys", help="start with `source:`")]
+        )
     located, name = _choose(document, path, wanted)
     problems = Problems(located)
     project = _project_file(path)
@@ -69,7 +72,11 @@ def find(spec: str, env: str) -> Source:
     if project:
         folders = _lay_project_under(located, project, env, problems)
     elif env:
-        raise UsageError("U104", f"`--env {env}`: there is no {PROJECT_FILE} above `{path}`", "write one, with `environments`")
+        raise UsageError(
+            "U104",
+            f"`--env {env}`: there is no {PROJECT_FILE} above `{path}`",
+            "write one, with `environments`",
+        )
     validate(located.value, "spec", problems)
     top = os.path.dirname(os.path.abspath(project or path))
     return Source(path, name, located, problems, top, folders)
@@ -87,7 +94,9 @@ def _choose(document: Document, path: str, wanted: str) -> tuple[Located, str]:
     if not isinstance(pipelines, dict) or not pipelines:
         return Located(document, dict(document.value)), stem
     if not wanted:
-        raise UsageError("U103", f"`{path}` holds {len(pipelines)} pipelines", f"name one: {_runs(path, pipelines)}")
+        raise UsageError(
+            "U103", f"`{path}` holds {len(pipelines)} pipelines", f"name one: {_runs(path, pipelines)}"
+        )
     if wanted not in pipelines:
         near = suggest(wanted, pipelines)
         help = f"did you mean `{path}:{near}`?" if near else f"it holds {listed(pipelines)}"
@@ -122,7 +131,7 @@ def _lay_project_under(located: Located, path: str, env: str, problems: Problems
     own = Problems(Located(document, value))
     validate(value, "project", own)
     problems.found.extend(own.found)
-    layers = [(value, ())]
+    layers: list[tuple[Mapping[str, Any], Pointer]] = [(value, ())]
     if env:
         environments = value.get("environments", {})
         if env not in environments:
@@ -137,18 +146,18 @@ def _lay_project_under(located: Located, path: str, env: str, problems: Problems
     return {name: folder for name in located.value.get("connections") or {} if name not in mine}
 
 
-def _lay(located: Located, document: Document, layer: Mapping[str, Any], at: tuple[str | int, ...]) -> None:
+def _lay(located: Located, document: Document, layer: Mapping[str, Any], at: Pointer) -> None:
     shared = {key: layer[key] for key in SHARED if isinstance(layer.get(key), dict)}
     wanted = _used_connections(located.value)
     if "connections" in shared:
         shared["connections"] = {key: each for key, each in shared["connections"].items() if key in wanted}
     if "vars" in shared:
-        shared["vars"] = {key: each for key, each in shared["vars"].items()}
+        shared["vars"] = dict(shared["vars"])
         _declare(located, document, shared["vars"], (*at, "vars"))
     located.lay_under(document, at, shared)
 
 
-def _declare(located: Located, document: Document, below: Mapping[str, Any], at: tuple[str | int, ...]) -> None:
+def _declare(located: Located, document: Document, below: Mapping[str, Any], at: Pointer) -> None:
     """A value over a declaration is the declaration's default."""
     mine = located.value.get("vars")
     if not isinstance(mine, dict):

@@ -16,9 +16,9 @@ from engine.spec import json_reader
 from engine.spec.builder import Builder
 from engine.spec.document import Document, Node, Source
 from engine.spec.problems import Problem, at_mark, in_file
-from engine.spelling import closest
 from engine.spec.scalars import quoted, shortened
 from engine.spec.syntax import explain, quoted_line
+from engine.spelling import closest
 
 __all__ = ["BYTES", "read", "read_text"]
 

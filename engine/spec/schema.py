@@ -40,7 +40,12 @@ def spec_schema() -> Schema:
 def project_schema() -> Schema:
     """The schema of `engine.yaml`; connections are looked at where a spec uses them."""
     shared = {"connections": {"type": "object"}, "vars": _vars(), "state": _options(StateOptions, "`state`")}
-    environment = {"type": "object", "properties": shared, "additionalProperties": False, "title": "an environment"}
+    environment = {
+        "type": "object",
+        "properties": shared,
+        "additionalProperties": False,
+        "title": "an environment",
+    }
     properties = {**shared, "environments": {"type": "object", "additionalProperties": environment}}
     return {
         "$schema": DRAFT,
@@ -77,7 +82,10 @@ def _pipeline_keys() -> Schema:
             "description": "Named ends.",
         },
         "source": {"$ref": "#/$defs/source", "description": "Where records come from."},
-        "parser": {"$ref": "#/$defs/parser", "description": "Bytes to records; by the source's extension unless given."},
+        "parser": {
+            "$ref": "#/$defs/parser",
+            "description": "Bytes to records; by the source's extension unless given.",
+        },
         "mapping": {"$ref": "#/$defs/mapping_or_path", "description": "How each output field is made."},
         "sink": {"$ref": "#/$defs/sink", "description": "Where records go."},
         "limits": _options(LimitOptions, "`limits`"),
@@ -125,7 +133,13 @@ def _by_type(kind: str, names: list[str]) -> Schema:
     cases = [{"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/{kind}.{name}"}} for name in names]  # fmt: skip
     named = {"enum": names, "title": kind}
     choice = {"properties": {"type": named}, "required": ["type"], "allOf": cases, "x-kind": kind}
-    return {"type": ["object", "string"], "if": {"type": "string"}, "then": named, "else": choice, "title": kind}
+    return {
+        "type": ["object", "string"],
+        "if": {"type": "string"},
+        "then": named,
+        "else": choice,
+        "title": kind,
+    }
 
 
 def _field_definitions() -> Schema:
@@ -140,7 +154,10 @@ def _field_definitions() -> Schema:
             "additionalProperties": False,
             "description": "Copy the input's fields first, but never one that `fields` names.",
         },
-        "blank": {"enum": list(BLANKS), "description": "How blank results are written, unless a field says otherwise."},
+        "blank": {
+            "enum": list(BLANKS),
+            "description": "How blank results are written, unless a field says otherwise.",
+        },
         "source": {"type": "string", "description": "What the paths of the map are relative to."},
         "dialect": {"enum": ["engine"], "description": "Which dialect the file is in."},
     }
@@ -172,4 +189,3 @@ def _field_definitions() -> Schema:
             "else": {"minLength": 1},
         },
     }
-

@@ -65,7 +65,7 @@ def _validator(what: str) -> Any:
         elif isinstance(instance, dict) and f"{kind}.{instance.get('type')}" in schema["$defs"]:
             yield from validator.descend(instance, schema["$defs"][f"{kind}.{instance['type']}"])
 
-    return extend(Draft202012Validator, {"allOf": all_of})(schema)
+    return extend(Draft202012Validator, {"allOf": all_of})(schema)  # type: ignore[no-untyped-call]
 
 
 def _say_extra(error: Any, at: Pointer, problems: Problems) -> None:
@@ -74,7 +74,9 @@ def _say_extra(error: Any, at: Pointer, problems: Problems) -> None:
         if name not in known and not str(name).startswith("x-"):
             near = suggest(str(name), known)
             names = listed(known[:MANY]) + (", …" if len(known) > MANY else "")
-            help = f"did you mean `{near}`?" if near else f"known: {names}" if known else "it takes no options"
+            help = (
+                f"did you mean `{near}`?" if near else f"known: {names}" if known else "it takes no options"
+            )
             problems("S201", (*at, name), f"`{name}` is not a key of {_owner(error)}", help, key=True)
 
 
@@ -115,20 +117,34 @@ def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
     if kind:
         problems("S204", at, f"`{describe(error.instance)}` is not a {kind}", help)
     else:
-        problems("S205", at, f"`{describe(_written(error.instance))}` is not one of {listed(choices)}", help if near else "")
+        problems(
+            "S205",
+            at,
+            f"`{describe(_written(error.instance))}` is not one of {listed(choices)}",
+            help if near else "",
+        )
 
 
 def _say_pattern(error: Any, at: Pointer, problems: Problems) -> None:
     key = "propertyNames" in error.absolute_schema_path
     message = f"`{describe(error.instance)}` is not a name"
     dashed = error.validator_value == NAME["pattern"]
-    help = "write lower-case letters, digits and `-`" if dashed else "write letters, digits and `_`, a letter first"
+    help = (
+        "write lower-case letters, digits and `-`"
+        if dashed
+        else "write letters, digits and `_`, a letter first"
+    )
     problems("S207", at if not key else (*at, error.instance), message, help, key=key)
 
 
 def _say_range(error: Any, at: Pointer, problems: Problems) -> None:
     bound = error.validator_value
-    relation = {"minimum": "at least", "minLength": "at least", "minItems": "at least", "minProperties": "at least"}
+    relation = {
+        "minimum": "at least",
+        "minLength": "at least",
+        "minItems": "at least",
+        "minProperties": "at least",
+    }
     unit = {"minLength": " characters", "maxLength": " characters", "minItems": " items", "maxItems": " items", "minProperties": " keys"}  # fmt: skip
     how = f"{relation.get(error.validator, 'at most')} {bound}{unit.get(error.validator, '')}"
     problems("S206", at, f"{_found(error.instance)} is out of range: {how}", "")

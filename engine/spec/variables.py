@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NoReturn
@@ -80,7 +80,13 @@ def _resolve(match: re.Match[str], pointer: Pointer, problems: Problems, folder:
                 return file.read().rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            problems("S304", pointer, f"`{name}` cannot be read: {reason}", "the path starts at this file's folder", span=span)
+            problems(
+                "S304",
+                pointer,
+                f"`{name}` cannot be read: {reason}",
+                "the path starts at this file's folder",
+                span=span,
+            )
     else:
         problems("S304", pointer, f"`{match[0]}` cannot be resolved", "this version knows `${env:NAME}` and `${file:path}`", span=span)  # fmt: skip
     return ""
@@ -113,7 +119,9 @@ class Variables:
         """Read each variable: from `--set`, else its default; a required one without either is a problem."""
         self._refuse_unknown(given)
         for name, declared in self._declared.items():
-            options = declared if isinstance(declared, dict) else {"default": declared, "type": _own_type(declared)}
+            options = (
+                declared if isinstance(declared, dict) else {"default": declared, "type": _own_type(declared)}
+            )
             self.types[name] = str(options.get("type", "text"))
             if options.get("scope"):
                 self.scoped.append(name)
@@ -154,7 +162,9 @@ class Variables:
         except OptionError as error:
             self._problems("S302", place, error.message, error.help)
             return None
-        self._problems("S302", place, f"the default is {type_of(default)}, the variable is {type}", f"write a {type}")
+        self._problems(
+            "S302", place, f"the default is {type_of(default)}, the variable is {type}", f"write a {type}"
+        )
         return None
 
 
@@ -166,25 +176,39 @@ def _own_type(value: Any) -> str:
 
 def read(text: str, type: str) -> Any:
     """A text as the type of a variable; OptionError S302 where it is none."""
-    readers = {"text": str, "int": _int, "decimal": _decimal, "bool": _bool, "date": _date}
+    readers: dict[str, Callable[[str], Any]] = {
+        "text": str,
+        "int": _int,
+        "decimal": _decimal,
+        "bool": _bool,
+        "date": _date,
+    }
     return readers[type](text)
 
 
 def _int(text: str) -> int:
-    return int(text) if _WHOLE.fullmatch(text) and len(text) <= 1000 else _refuse(text, "a whole number")  # noqa: PLR2004
+    return int(text) if _WHOLE.fullmatch(text) and len(text) <= 1000 else _refuse(text, "a whole number")
 
 
 def _decimal(text: str) -> Decimal:
-    return Decimal(text) if _NUMBER.fullmatch(text) and len(text) <= 1000 else _refuse(text, "a number")  # noqa: PLR2004
+    return Decimal(text) if _NUMBER.fullmatch(text) and len(text) <= 1000 else _refuse(text, "a number")
 
 
 def _bool(text: str) -> bool:
-    return {"true": True, "false": False}[text] if text in ("true", "false") else _refuse(text, "`true` or `false`")
+    return (
+        {"true": True, "false": False}[text]
+        if text in ("true", "false")
+        else _refuse(text, "`true` or `false`")
+    )
 
 
 def _date(text: str) -> date:
     try:
-        return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else _refuse(text, "a day")
+        return (
+            date.fromisoformat(text)
+            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII)
+            else _refuse(text, "a day")
+        )
     except ValueError:
         return _refuse(text, "a day")
 

@@ -40,7 +40,9 @@ def expand(pattern: str) -> list[str]:
     while any(_BRACES.search(each) for each in made):
         made = [one for each in made for one in _expand_first(each)]
         if len(made) > MOST_ALTERNATIVES:
-            raise OptionError("M403", f"`{pattern[:60]}` stands for more than {MOST_ALTERNATIVES:,} patterns", "use `*`")
+            raise OptionError(
+                "M403", f"`{pattern[:60]}` stands for more than {MOST_ALTERNATIVES:,} patterns", "use `*`"
+            )
     return list(dict.fromkeys(made))
 
 

@@ -150,9 +150,9 @@ def test_codes_are_the_same_in_every_locale():
 
 @pytest.mark.parametrize(("time", "text"), [
     (date(5, 1, 2), "0005-01-02"), (datetime(5, 1, 2, 3, 4, 5), "0005-01-02T03:04:05"),
-    (datetime(2024, 1, 31, 0, 0, 0, 120_000), "2024-01-31T00:00:00.12"),
+    (datetime(2024, 1, 31, 0, 0, 0, 120_000), "2024-01-31T00:00:00.120000"),
     (Instant(2024, 1, 31, 0, 30, tzinfo=Zone("Europe/Berlin").info), "2024-01-30T23:30:00Z"),
-    (Instant(2024, 1, 31, 0, 30, 0, 10, tzinfo=UTC), "2024-01-31T00:30:00.00001Z"),
+    (Instant(2024, 1, 31, 0, 30, 0, 10, tzinfo=UTC), "2024-01-31T00:30:00.000010Z"),
     (Instant(2024, 1, 31, 0, 0, 10, tzinfo=UTC), "2024-01-31T00:00:10Z"),
     (Instant(1800, 1, 1, tzinfo=Zone("Europe/Berlin").info), "1799-12-31T23:06:32Z"),
 ])  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import spelling
 from engine.errors import SpecError
 from engine.spec import problems, scalars
 from engine.spec.reader import BYTES, read, read_text
@@ -901,8 +902,8 @@ def test_long_lines_are_cut_around_the_place(column):
     ],
 )
 def test_suggestions(word, choices, expected):
-    assert problems.suggest(word, choices) == expected
-    assert problems.suggest(word, reversed(choices)) == expected
+    assert spelling.suggest(word, choices) == expected
+    assert spelling.suggest(word, reversed(choices)) == expected
 
 
 @pytest.mark.parametrize("text", ["a", 'a"b', "a\\b", "it's", "it's \"\\", "@", ""])
