@@ -37,6 +37,9 @@ class Report(Protocol):
     ) -> None:
         """Take one problem."""
 
+    def secret(self, text: Any, pointer: Pointer) -> Any:
+        """The text of a secret option, with what `${..}` names in place of it."""
+
     def broken(self, pointer: Pointer) -> bool:
         """Whether the schema refused something at or below this place, so that it need not be read."""
 
@@ -107,8 +110,11 @@ def build(
     """The values of all options that the document gives, by parameter name; problems go to `report`."""
     values = {}
     for option in options:
-        if option.name in doc:
-            values[option.name] = convert(option.type, doc[option.name], (*pointer, option.name), report)
+        at = (*pointer, option.name)
+        if option.name in doc and option.doc.secret:
+            values[option.name] = report.secret(doc[option.name], at)
+        elif option.name in doc:
+            values[option.name] = convert(option.type, doc[option.name], at, report)
         elif option.default is REQUIRED:
             values[option.name] = INVALID
     return values

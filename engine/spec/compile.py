@@ -14,7 +14,7 @@ from engine.kinds import Connection, Formatter, Limits, Parser, Sink, Source
 from engine.language.fields import FieldMap, parse_mapping
 from engine.language.shapes import Shape
 from engine.language.typing import check_map, vars_shape
-from engine.options import INVALID, build_component, convert
+from engine.options import INVALID, Pointer, build_component, convert
 from engine.plan import Archive, End, Plan
 from engine.registry import components
 from engine.sources.files import COMPRESSIONS, Files
@@ -27,7 +27,7 @@ from engine.spec.project import Source as Found
 from engine.spec.project import find
 from engine.spec.settings import ArchiveOptions, LimitOptions
 from engine.spec.validate import validate
-from engine.spec.variables import Variables, interpolate, places_of_interpolation
+from engine.spec.variables import Secret, Variables, interpolate, places_of_interpolation
 from engine.spelling import listed, suggest
 from engine.storage.local import Local
 
@@ -53,7 +53,7 @@ class Compiler:
         self.doc = found.located.value
         self.env = env
         self._given = given
-        self._refuse_interpolation()
+        self.problems.interpolate = self._secret
         for part in INTERPOLATES:
             if isinstance(self.doc.get(part), dict):
                 self.doc[part] = interpolate(self.doc[part], (part,), self.problems, found.folder)
@@ -82,6 +82,7 @@ class Compiler:
         shape = self._shape(parser, source, reading)
         mapping = self._check_map(mapping, shape)
         ends = self._end("source", source), self._end("sink", sink)
+        self._refuse_interpolation(mapping_doc)
         check_secrets(self.vars.secret, source, sink, archive, mapping, self.problems)
         check_places(source, sink, archive, *ends, self.problems)
         self._warn_of_scope(source, sink)
@@ -224,12 +225,18 @@ class Compiler:
         said = {"doc": self.doc, "mapping": mapping_doc, "vars": self.vars.values}
         return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
-    def _refuse_interpolation(self) -> None:
+    def _secret(self, text: Any, pointer: Pointer) -> Any:
+        """The text of a secret option; what was interpolated into it cannot be printed."""
+        made = interpolate(text, pointer, self.problems, self.found.folder)
+        return Secret(made) if isinstance(made, str) and made != text else made
+
+    def _refuse_interpolation(self, mapping: Any) -> None:
         """`${..}` stands in connections, variables and secret options; elsewhere it would be plain text."""
-        for pointer, text in places_of_interpolation(
-            {k: v for k, v in self.doc.items() if k not in INTERPOLATES}
-        ):
-            self.problems("S306", pointer, f"`{text}` stands where nothing is interpolated", "declare a variable with it, and use `$vars.name` or `{vars.name}`")  # fmt: skip
+        looked_at = {key: value for key, value in self.doc.items() if key not in INTERPOLATES}
+        for pointer, text in places_of_interpolation({**looked_at, "mapping": mapping}):
+            if pointer not in self.problems.interpolated:
+                self.problems("S306", pointer, f"`{text}` stands where nothing is interpolated",
+                              "declare a variable with it, and use `$vars.name` or `{vars.name}`")  # fmt: skip
 
 
 def by_suffix(kind: str, path: str) -> Parser | Formatter | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from engine.options import Pointer
@@ -66,6 +66,8 @@ class Problems:
         self.located = located
         self.found: list[Problem] = []
         self._broken: set[Pointer] = set()
+        self.interpolated: set[Pointer] = set()
+        self.interpolate: Callable[[Any, Pointer], Any] = lambda value, pointer: value
 
     def __call__(
         self,
@@ -92,6 +94,11 @@ class Problems:
     def _add(self, problem: Problem) -> None:
         if problem not in self.found:
             self.found.append(problem)
+
+    def secret(self, text: Any, pointer: Pointer) -> Any:
+        """The text of a secret option, with what `${..}` names in place of it."""
+        self.interpolated.add(pointer)
+        return self.interpolate(text, pointer)
 
     def mark_broken(self, pointers: Iterable[Pointer]) -> None:
         """The schema refused these places."""
