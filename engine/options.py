@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Protocol, Union, get_args, get_origin
 
 from engine.errors import OptionError
 from engine.registry import REQUIRED, Option, class_options, find_component, kind_of
+from engine.spelling import listed
 
 Pointer = tuple[str | int, ...]
 INVALID: Final = object()
@@ -42,6 +43,9 @@ class Report(Protocol):
 
     def broken(self, pointer: Pointer) -> bool:
         """Whether the schema refused something at or below this place, so that it need not be read."""
+
+    def refused(self, pointer: Pointer) -> bool:
+        """Whether the schema refused this place itself; what is below it may be read."""
 
 
 SCALARS: Final[Mapping[Any, dict[str, Any]]] = {
@@ -122,13 +126,14 @@ def build(
 
 def convert(hint: Any, value: Any, pointer: Pointer, report: Report) -> Any:
     """The value that one option becomes, INVALID where it has a problem."""
-    if report.broken(pointer):
+    if kind := kind_of(hint):
+        return build_component(kind, value, pointer, report)
+    record = dataclasses.is_dataclass(hint) and isinstance(hint, type) and not hasattr(hint, "parse")
+    if report.refused(pointer) if record else report.broken(pointer):
         return INVALID
     if hasattr(hint, "parse"):
         return _parse(hint, value, pointer, report)
-    if kind := kind_of(hint):
-        return build_component(kind, value, pointer, report)
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+    if record:
         return _make(hint, build(tuple(class_options(hint)), value, pointer, report), pointer, report)
     origin, args = get_origin(hint), get_args(hint)
     if origin in (list, tuple):
@@ -165,18 +170,22 @@ def build_component(kind: str, doc: Any, pointer: Pointer, report: Report) -> An
     """A component from `{type: name, ...}` or a bare name; INVALID where it has a problem."""
     name = doc if isinstance(doc, str) else doc.get("type")
     found = find_component(kind, name) if isinstance(name, str) else None
-    if found is None or report.broken(pointer):
+    if found is None or report.refused(pointer):
         return INVALID
     options = doc if isinstance(doc, dict) else {}
-    needed = [option.name for option in found.options if option.required and option.name not in options]
-    if needed and isinstance(doc, str):
-        report(
-            "S202",
-            pointer,
-            f"{kind} `{name}` needs `{needed[0]}`",
-            f"write `{{type: {name}, {needed[0]}: ..}}`",
-        )
+    if isinstance(doc, str):
+        report_needed(f"{kind} `{name}`", str(name), found.options, pointer, report)
     return _make(found.cls, build(found.options, options, pointer, report), pointer, report)
+
+
+def report_needed(
+    what: str, name: str, options: tuple[Option, ...], pointer: Pointer, report: Report
+) -> None:
+    """A bare name where options are required is a problem."""
+    needed = [option.name for option in options if option.required]
+    if needed:
+        written = ", ".join(f"{option}: .." for option in needed)
+        report("S202", pointer, f"{what} needs {listed(needed)}", f"write `{{type: {name}, {written}}}`")
 
 
 def _make(cls: type, values: dict[str, Any], pointer: Pointer, report: Report) -> Any:
@@ -207,3 +216,9 @@ def kind_word(hint: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(kind_word(arg) for arg in args)
     return str(getattr(hint, "kind", "a map"))
+
+
+def groups_in(hint: Any) -> list[type]:
+    """The maps of options that an annotation allows."""
+    found = [hint, *get_args(hint)]
+    return [each for each in found if isinstance(each, type) and dataclasses.is_dataclass(each) and not hasattr(each, "parse") and not kind_of(each)]

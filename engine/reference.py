@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
+from engine import golden
 from engine.catalogue import catalogue
+from engine.language import paths, templates
 from engine.language.fields import FIELD_KEYS
 from engine.language.jsontext import encode
-from engine.options import kind_word
-from engine.registry import KINDS, Component, Example, Option, Resolver, components, resolvers
+from engine.options import groups_in, kind_word
+from engine.records import MISSING
+from engine.registry import KINDS, Component, Example, Option, Resolver, class_options, components, resolvers
+from engine.spec.schema import SCHEMAS
+from engine.spec.settings import ArchiveOptions, LimitOptions, VarOptions
 
-HEADER = (
+GROUPS: Final = {"vars": VarOptions, "limits": LimitOptions, "archive": ArchiveOptions}
+HEADER: Final = (
     "<!-- Made by `engine schema --write schemas`; the docstrings and options in engine/ are the source. -->"
 )
 
@@ -19,9 +26,27 @@ HEADER = (
 def reference() -> str:
     """The whole page as Markdown."""
     return (
-        "\n".join([HEADER, "", "# Reference", "", *_components(), *_fields(), *_resolvers(), *_codes()])
+        "\n".join([HEADER, "", "# Reference", "", *_spec(), *_components(), *_fields(), *_resolvers(), *_codes()])
         + "\n"
     )
+
+
+def _spec() -> Iterator[str]:
+    """The keys of a spec, and of the groups among them."""
+    properties = SCHEMAS["spec"]()["properties"]
+    yield from ("## Keys of a spec", "", "| key | meaning |", "|---|---|")
+    yield from (f"| `{name}` | {_cell(schema['description'])} |" for name, schema in properties.items())
+    yield ""
+    for title, group in GROUPS.items():
+        yield from (f"### {title}", "", _doc(group), "")
+        yield from _options(tuple(class_options(group)))
+    for module in (paths, templates, golden):
+        name = module.__name__.rsplit(".", 1)[-1].capitalize()
+        yield from (f"## {name}", "", _doc(module), "")
+
+
+def _doc(documented: Any) -> str:
+    return inspect.cleandoc(documented.__doc__ or "")
 
 
 def _components() -> Iterator[str]:
@@ -34,6 +59,9 @@ def _components() -> Iterator[str]:
 def _component(found: Component) -> Iterator[str]:
     yield from (f"### {found.kind} `{found.name}`", "", found.doc, "")
     yield from _options(found.options)
+    for option in found.options:
+        for group in groups_in(option.type):
+            yield from (f"`{option.name}` as a map: {_doc(group)}", "", *_options(tuple(class_options(group))))
     yield from ("```yaml", *(f"{found.kind}: {_flow(example)}" for example in found.examples), "```", "")
 
 
@@ -47,7 +75,7 @@ def _options(options: tuple[Option, ...]) -> Iterator[str]:
 
 
 def _default(value: Any) -> str:
-    if value is None or value in ("", ()):
+    if value is None or (value in ("", (), 0) and value is not False):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -92,7 +120,8 @@ def _resolver(resolver: Resolver) -> Iterator[str]:
 
 
 def _example(example: Example) -> str:
-    result = f"reject `{example.error}`" if example.error else _json(example.gives)
+    made = "missing" if example.gives is MISSING else _json(example.gives)
+    result = f"reject `{example.error}`" if example.error else made
     return f"| {_json(example.given)} | {_json(example.options) if example.options else ''} | {result} |"
 
 

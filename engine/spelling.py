@@ -45,6 +45,26 @@ def suggest(word: str, choices: Iterable[str]) -> str:
     return next(iter(closest(word, choices, 1)), "")
 
 
+def akin(word: str, choices: Iterable[str]) -> str:
+    """The choice that begins with the word, or with which it begins; empty when there is none.
+
+    For closed lists only: of names in data, `customer` and `customer_id` may both be there.
+    """
+    names = [choice for choice in choices if len(choice) > 2 < len(word)]
+    return next((name for name in names if word.startswith(name) or name.startswith(word)), "")
+
+
+def either(words: Iterable[str]) -> str:
+    """Words as a choice: a, b or c."""
+    *front, last = words
+    return f"{', '.join(front)} or {last}" if front else last
+
+
+def a(word: str) -> str:
+    """The word with its article: `an int`, `a date`; text is counted in no pieces."""
+    return word if word == "text" else f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def closest(word: str, choices: Iterable[str], most: int = 3) -> list[str]:
     """The choices within a few slips of the keyboard, nearest first; equally near ones by alphabet."""
     allowed = _slips(word)

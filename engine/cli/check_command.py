@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from engine.cli.console import out_json, say, say_problems
 from engine.cli.run_command import add_spec_arguments, given_values
 from engine.errors import SpecError
 from engine.spec.compile import load
 from engine.spec.problems import Problem, in_file
-from engine.spec.project import names_in, split
+from engine.spec.project import PROJECT_FILE, names_in, project_problems, split
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +48,9 @@ def _each_pipeline(specs: list[str], problems: list[Problem]) -> list[str]:
     found: list[str] = []
     for spec in specs:
         path, name = split(spec)
+        if os.path.basename(path) == PROJECT_FILE:
+            problems.extend(project_problems(path))
+            continue
         try:
             names = [name] if name else names_in(path)
         except SpecError as error:

@@ -12,8 +12,9 @@ from engine.delivery.journal import Begun, Known
 from engine.delivery.rejects import FOLDER, RejectWriter
 from engine.delivery.staging import Staging, address, file_name, staging_name
 from engine.errors import EngineError, UnitError
-from engine.kinds import Output, Roots, Store, Unit
+from engine.kinds import Output, Roots, Store, Unit, Writer
 from engine.language.frames import Context
+from engine.language.templates import path_of
 from engine.plan import Plan
 from engine.records import Batch, FieldError, Instant, Mapped, Reject
 
@@ -75,7 +76,8 @@ class Attempt:
         self.seconds = 0.0
         self.staging, self.reject_staging = places.open_stagings(begun.unit, begun.number)
         self._places = places
-        self.writer = plan.sink.writer(self.roots, plan.columns, self._stage)
+        self.writer: Writer | None = None
+        self.archive_targets: dict[str, str] = {}
         self.rejects = RejectWriter(
             self.reject_staging.open, self._rejects_path(places), self.run, self.unit.id, self.books
         )
@@ -88,8 +90,15 @@ class Attempt:
         self._places.reserve(path, self.unit.id)
         return self.staging.open(path)
 
+    def open(self) -> None:
+        """Make all names of the unit before it is read: one that cannot be made fails it here, and not later."""
+        templates = {key: getattr(self.plan.archive, key) for key in ("success", "partial", "error")}
+        self.archive_targets = {key: path_of(each, self.roots) for key, each in templates.items() if each}
+        self.writer = self.plan.sink.writer(self.roots, self.plan.columns, self._stage)
+
     def take(self, batch: Batch, mapped: Mapped) -> None:
         """The fates of one batch: each record is written or rejected."""
+        assert self.writer  # noqa: S101 - opened before the first batch is read
         rejects = list(mapped.rejects)
         for index, error in self.writer.write(mapped.records):
             field_error = FieldError("", error.code, error.message, error.value)
@@ -99,6 +108,7 @@ class Attempt:
 
     def close(self) -> None:
         """End the outputs and the rejects, synced; count what the outputs hold."""
+        assert self.writer  # noqa: S101 - opened before the first batch is read
         self.outputs = self.writer.close()
         self.books.count_written(sum(output.records for output in self.outputs))
         self.rejects_output = self.rejects.close()
@@ -108,7 +118,8 @@ class Attempt:
         self.status, self.error = status, error
         self.seconds = self.elapsed
         if status != "committed":
-            self.writer.abandon()
+            if self.writer:
+                self.writer.abandon()
             self.staging.destroy()
             self.outputs = ()
         if status in ("failed", "unchanged"):
@@ -135,10 +146,11 @@ class Attempt:
                 "D202", f"all {read:,} records were rejected", "mend the spec or the file; see the rejects"
             )
 
-    def judge_early(self) -> None:
-        """From 1,000 records on, what is over the limit need not be read to its end."""
-        if self.books.counts["read"] >= EARLY:
-            self._judge_limit(self.books.counts["read"], self.books.counts["rejected"])
+    @property
+    def is_over_limit(self) -> bool:
+        """From 1,000 records on, what is over the limit need not be mapped to its end."""
+        read, limit = self.books.counts["read"], self.plan.max_rejects
+        return bool(read >= EARLY and limit and limit.exceeded(self.books.counts["rejected"], read))
 
     def _judge_limit(self, read: int, rejected: int) -> None:
         limit = self.plan.max_rejects

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, BinaryIO, Final
 
 from engine.delivery.books import Books
@@ -100,7 +101,8 @@ class RejectWriter:
     def abandon(self) -> None:
         """Let go of the file."""
         if self._file:
-            self._file.close()
+            with suppress(OSError):  # what a full disk did not take is not wanted any more
+                self._file.close()
 
 
 def reject_id(unit: str, number: int, stage: str, child: int = 0) -> str:

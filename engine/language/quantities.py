@@ -21,7 +21,7 @@ def _read(value: Any, units: dict[str, Any], what: str, example: str) -> tuple[i
     if not match or match[2] not in units or len(match[1]) > 15:
         known = ", ".join(units)
         raise OptionError(
-            "S206", f"`{value}` is not a {what}", f"write a number and a unit ({known}), such as `{example}`"
+            "S208", f"`{value}` is not a {what}", f"write a number and a unit ({known}), such as `{example}`"
         )
     return int(match[1]), units[match[2]]
 
@@ -37,6 +37,9 @@ class Size(int):
         """Bytes from a number and a unit."""
         number, unit = _read(value, SIZES, "size", "16MiB")
         return cls(number * unit)
+
+    def __str__(self) -> str:
+        return next((f"{self // size}{unit}" for unit, size in reversed(SIZES.items()) if self and not self % size), "0B")
 
 
 class Duration(float):
@@ -69,7 +72,7 @@ class Share:
             return cls(count=value)
         match = _SHARE.fullmatch(value) if isinstance(value, str) else None
         if not match or len(value) > 20 or Decimal(match[1]) > 100:
-            raise OptionError("S206", f"`{value}` is not a count or a percentage", "write `100` or `5%`")
+            raise OptionError("S208", f"`{value}` is not a count or a percentage", "write `100` or `5%`")
         return cls(percent=Decimal(match[1]))
 
     def exceeded(self, part: int, whole: int) -> bool:

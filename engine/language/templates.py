@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -138,6 +139,12 @@ def file_part(text: str, slot: Slot) -> str:
     if not text:
         raise UnitError("D302", f"`{{{slot.root}.{slot.key}}}` is blank in a file name", "give it a value")
     return _segment(text)
+
+
+def path_of(template: Template, roots: Mapping[str, Mapping[str, Any]]) -> str:
+    """The path that a template names; a first slot that is blank does not move it to the root of the machine."""
+    made = template.render(roots, file_part)
+    return posixpath.normpath(made if template.text.startswith("/") else made.lstrip("/"))
 
 
 def _segment(text: str) -> str:

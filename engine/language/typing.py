@@ -137,8 +137,7 @@ def _each(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
 
 
 def _pairs(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
-    inside = scope.beside()
-    fields = tuple(_check_field(entry, inside, report)[0] for entry in made.fields or ())
+    fields = tuple(_check_field(entry, scope, report)[0] for entry in made.fields or ())
     return replace(made, fields=fields), Shape("list", sure=True)
 
 

@@ -6,11 +6,12 @@ import gzip
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, BinaryIO, Final, Literal
 
 from engine.errors import RecordError
 from engine.kinds import Formatter, Output, Roots, Sink, Stage, Writer
-from engine.language.templates import Template, file_part
+from engine.language.templates import Template, path_of
 from engine.records import Value
 from engine.registry import Doc, component
 
@@ -40,7 +41,7 @@ class Files(Sink):
 
     def target(self, roots: Roots) -> str:
         """The path of a unit's file."""
-        return os.path.normpath(self.path.render(roots, file_part))
+        return path_of(self.path, roots)
 
     def writer(self, roots: Roots, columns: Sequence[str], stage: Stage) -> Writer:
         """The file of one unit."""
@@ -119,8 +120,10 @@ class _FileWriter:
 
     def abandon(self) -> None:
         """Let go of the file; its staging is destroyed by whoever made it."""
-        if self._file:
-            self._file.close()
+        for open_file in (self._packed, self._file):
+            if open_file:
+                with suppress(OSError):  # what a full disk did not take is not wanted any more
+                    open_file.close()
 
 
 class _Tee:

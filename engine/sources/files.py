@@ -13,7 +13,7 @@ from engine.language.quantities import Duration
 from engine.language.templates import Template, file_part
 from engine.records import Instant
 from engine.registry import Doc, component
-from engine.storage.globs import static_head
+from engine.storage.globs import expand, static_head
 
 COMPRESSIONS: Final = (".gz",)
 
@@ -34,6 +34,10 @@ class Files(Source):
     exclude: Annotated[list[str], Doc("Globs of files that are left alone.")] = ()  # type: ignore[assignment]
     order: Annotated[Literal["name", "mtime"], Doc("By path, or the oldest first.")] = "name"
     min_age: Annotated[Duration, Doc("A file is taken when it has not changed for so long.")] = Duration(0)
+
+    def __post_init__(self) -> None:
+        for pattern in (self.path.text, *self.exclude):
+            expand(pattern)
 
     def pattern(self, roots: Roots) -> str:
         """The glob with its variables filled in; what they hold is no part of the pattern."""
@@ -72,10 +76,16 @@ def unit_of(stat: Stat, pattern: str) -> Unit:
     return Unit(stat.path, stat, values)
 
 
-def split_name(name: str) -> tuple[str, str]:
-    """A file's name without its format and compression suffixes, and its format (`a.csv.gz` is `a`, `csv`)."""
+def strip_compression(name: str) -> str:
+    """A file's name without its compression suffix."""
     for suffix in COMPRESSIONS:
         name = name.removesuffix(suffix) if name != suffix else name
+    return name
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """A file's name without its format and compression suffixes, and its format (`a.csv.gz` is `a`, `csv`)."""
+    name = strip_compression(name)
     match = _SUFFIX.search(name)
     if not match or match.start() == 0:
         return name, ""

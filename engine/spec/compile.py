@@ -17,7 +17,7 @@ from engine.language.typing import check_map, vars_shape
 from engine.options import INVALID, Pointer, build_component, convert
 from engine.plan import Archive, End, Plan
 from engine.registry import components
-from engine.sources.files import COMPRESSIONS, Files
+from engine.sources.files import Files, strip_compression
 from engine.spec import reader
 from engine.spec.checks import check_places, check_secrets
 from engine.spec.evidence import golden_input, shape_of
@@ -29,6 +29,7 @@ from engine.spec.settings import ArchiveOptions, LimitOptions
 from engine.spec.validate import validate
 from engine.spec.variables import Secret, Variables, interpolate, places_of_interpolation
 from engine.spelling import listed, suggest
+from engine.storage.globs import expand
 from engine.storage.local import Local
 
 INTERPOLATES: Final = ("connections", "vars")
@@ -241,10 +242,9 @@ class Compiler:
 
 def by_suffix(kind: str, path: str) -> Parser | Formatter | None:
     """The component that a path's extension names, without options."""
-    for suffix in COMPRESSIONS:
-        path = path.removesuffix(suffix)
+    names = [strip_compression(each).lower() for each in expand(path)]
     for found in components(kind).values():
-        if path.lower().endswith(found.cls.suffixes):  # type: ignore[attr-defined]
+        if all(name.endswith(found.cls.suffixes) for name in names):  # type: ignore[attr-defined]
             return found.cls()
     return None
 

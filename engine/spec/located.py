@@ -108,6 +108,10 @@ class Problems:
         """Whether the schema refused this place, or a direct member of it."""
         return any(each[: len(pointer)] == pointer and len(each) - len(pointer) <= 1 for each in self._broken)
 
+    def refused(self, pointer: Pointer) -> bool:
+        """Whether the schema refused this place itself."""
+        return pointer in self._broken
+
     @property
     def errors(self) -> list[Problem]:
         """Those that keep the spec from running, in the order of the files."""
@@ -121,5 +125,5 @@ class Problems:
 
 def _where(pointer: Pointer) -> str:
     """The field that a place belongs to, in words."""
-    names = [str(pointer[i + 1]) for i, step in enumerate(pointer[:-1]) if step in ("fields", "pairs")]
+    names = [str(pointer[i + 1]) for i, step in enumerate(pointer[:-1]) if step in ("fields", "pairs") and pointer[i + 1]]
     return f"field `{'.'.join(names)}`" if names else ""

@@ -12,14 +12,14 @@ from engine.options import Pointer
 from engine.spec import reader
 from engine.spec.document import Document
 from engine.spec.located import Located, Problems
-from engine.spec.problems import in_file
+from engine.spec.problems import Problem, in_file
 from engine.spec.validate import validate
 from engine.spelling import listed, suggest
 
 PROJECT_FILE: Final = "engine.yaml"
 STATE_FOLDER: Final = ".engine"
 STATE_VARIABLE: Final = "ENGINE_STATE"
-SHARED: Final = ("connections", "vars", "state")
+SHARED: Final = ("connections", "vars")
 
 
 @dataclass
@@ -122,6 +122,17 @@ def _project_file(path: str) -> str:
         if above == folder:
             return ""
         folder = above
+
+
+def project_problems(path: str) -> list[Problem]:
+    """What is wrong with a project file itself, whatever a spec uses of it."""
+    try:
+        document = reader.read(path)
+    except SpecError as error:
+        return list(error.problems)
+    problems = Problems(Located(document, document.value if isinstance(document.value, dict) else {}))
+    validate(document.value, "project", problems)
+    return problems.found
 
 
 def _lay_project_under(located: Located, path: str, env: str, problems: Problems) -> dict[str, str]:

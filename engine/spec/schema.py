@@ -9,7 +9,7 @@ from engine import registry
 from engine.language.fields import BLANKS, FIELD_KEYS
 from engine.options import object_schema
 from engine.registry import KINDS, class_options
-from engine.spec.settings import ArchiveOptions, LimitOptions, StateOptions, VarOptions
+from engine.spec.settings import ArchiveOptions, LimitOptions, VarOptions
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 NAME: Final = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"}
@@ -39,7 +39,7 @@ def spec_schema() -> Schema:
 
 def project_schema() -> Schema:
     """The schema of `engine.yaml`; connections are looked at where a spec uses them."""
-    shared = {"connections": {"type": "object"}, "vars": _vars(), "state": _options(StateOptions, "`state`")}
+    shared = {"connections": {"type": "object"}, "vars": _vars()}
     environment = {
         "type": "object",
         "properties": shared,
@@ -90,7 +90,6 @@ def _pipeline_keys() -> Schema:
         "sink": {"$ref": "#/$defs/sink", "description": "Where records go."},
         "limits": _options(LimitOptions, "`limits`"),
         "archive": _options(ArchiveOptions, "`archive`"),
-        "state": _options(StateOptions, "`state`"),
         "sample": {"type": "string", "description": "A file that shows what comes in: evidence for `check`."},
     }
 
@@ -132,7 +131,7 @@ def _by_type(kind: str, names: list[str]) -> Schema:
     """A bare name, or a map whose `type` picks the one schema that it is held against."""
     cases = [{"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/{kind}.{name}"}} for name in names]  # fmt: skip
     named = {"enum": names, "title": kind}
-    choice = {"properties": {"type": named}, "required": ["type"], "allOf": cases, "x-kind": kind}
+    choice = {"title": f"a {kind}", "properties": {"type": named}, "required": ["type"], "allOf": cases, "x-kind": kind}  # fmt: skip
     return {
         "type": ["object", "string"],
         "if": {"type": "string"},
@@ -149,6 +148,7 @@ def _field_definitions() -> Schema:
     mapping = {
         "fields": {"$ref": "#/$defs/fields"},
         "pass_through": {
+            "title": "`pass_through`",
             "type": ["boolean", "object"],
             "properties": {"except": {"type": "array", "items": {"type": "string"}}},
             "additionalProperties": False,
@@ -163,12 +163,17 @@ def _field_definitions() -> Schema:
     }
     return {
         "field": {
+            "title": "a field",
             "type": ["string", "array", "object"],
             "if": {"type": "object"},
             "then": field,
             "else": {"if": {"type": "array"}, "then": paths, "else": {"minLength": 1}},
         },
-        "fields": {"type": "object", "additionalProperties": {"$ref": "#/$defs/field"}},
+        "fields": {
+            "type": "object",
+            "additionalProperties": {"$ref": "#/$defs/field"},
+            "description": "Each field by its name, and how it is made: `email: customer.email`.",
+        },
         "resolvers": {
             "type": ["string", "object", "array"],
             "if": {"type": "array"},

@@ -1,11 +1,11 @@
-"""The keys of a spec that are not components: variables, limits, archive, state."""
+"""The keys of a spec that are not components: variables, limits, archive."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from engine.language.quantities import Duration, Share, Size
+from engine.language.quantities import Share, Size
 from engine.language.templates import Template
 from engine.registry import Doc
 
@@ -37,10 +37,3 @@ class ArchiveOptions:
     success: Annotated[Template | None, Doc("After a unit without rejects.")] = None
     partial: Annotated[Template | None, Doc("After a unit with rejects.")] = None
     error: Annotated[Template | None, Doc("After a unit that was refused.")] = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StateOptions:
-    """What is kept of runs."""
-
-    keep: Annotated[Duration, Doc("How long the log of state reaches back.")] = Duration(90 * 86400)

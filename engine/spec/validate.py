@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
@@ -10,7 +11,7 @@ from engine.options import Pointer
 from engine.registry import KINDS, load_third_party
 from engine.spec.located import Problems
 from engine.spec.schema import NAME, SCHEMAS
-from engine.spelling import describe, listed, suggest
+from engine.spelling import akin, describe, either, listed, suggest
 
 WORDS: Final = {
     "string": "text",
@@ -21,7 +22,18 @@ WORDS: Final = {
     "object": "a map",
     "null": "nothing",
 }
+UNQUOTED: Final = {"boolean": {"true": "true", "yes": "true", "false": "false", "no": "false"}}
+VARIABLE_HELP: Final = "write letters, digits and `_`, a letter first"
 MANY: Final = 14
+BOUNDS: Final = {
+    "minimum": ("is too small", "at least", ""),
+    "maximum": ("is too large", "at most", ""),
+    "minLength": ("is too short", "at least", "character"),
+    "maxLength": ("is too long", "at most", "character"),
+    "minItems": ("is too short", "at least", "item"),
+    "minProperties": ("is empty", "at least", "key"),
+}
+"""What is wrong with a value beyond each bound, how the bound is said, and what it counts."""
 
 
 def validate(value: Any, what: str, problems: Problems, pointer: Pointer = ()) -> None:
@@ -35,7 +47,7 @@ def validate(value: Any, what: str, problems: Problems, pointer: Pointer = ()) -
         at = (*pointer, *error.absolute_path)
         if error.validator != "pattern" or not _parses_itself(error):
             SAYERS.get(error.validator, _say_other)(error, at, problems)
-        if error.validator not in ("additionalProperties", "pattern"):
+        if error.validator not in ("additionalProperties", "pattern", "required"):
             problems.mark_broken([at])
 
 
@@ -69,10 +81,11 @@ def _validator(what: str) -> Any:
 
 
 def _say_extra(error: Any, at: Pointer, problems: Problems) -> None:
-    known = list(error.schema.get("properties", {}))
+    keys = error.schema.get("properties", {})
+    known = [key for key in keys if key != "type" or "const" not in keys[key]]
     for name in error.instance:
-        if name not in known and not str(name).startswith("x-"):
-            near = suggest(str(name), known)
+        if name not in keys and not str(name).startswith("x-"):
+            near = suggest(str(name), known) or akin(str(name), known)
             names = listed(known[:MANY]) + (", …" if len(known) > MANY else "")
             help = (
                 f"did you mean `{near}`?" if near else f"known: {names}" if known else "it takes no options"
@@ -87,16 +100,32 @@ def _owner(error: Any) -> str:
 def _say_missing(error: Any, at: Pointer, problems: Problems) -> None:
     for name in error.validator_value:
         if name not in error.instance:
-            doc = error.schema.get("properties", {}).get(name, {}).get("description", "")
-            problems("S202", at, f"`{name}` is missing in {_owner(error)}", doc, key=True)
+            key = error.schema.get("properties", {}).get(name, {})
+            help = key.get("description") or (f"known: {listed(key['enum'])}" if "enum" in key else "")
+            problems("S202", at, f"`{name}` is missing in {_owner(error)}", help, key=True)
 
 
 def _say_type(error: Any, at: Pointer, problems: Problems) -> None:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    words = " or ".join(WORDS[each] for each in wanted)
-    scalar = error.instance is not None and not isinstance(error.instance, str | list | dict)
-    help = f'as text it is `"{_written(error.instance)}"`' if scalar and "string" in wanted else ""
+    words = either(WORDS[each] for each in wanted if each != "integer" or "number" not in wanted)
+    help = _converted(error.instance, wanted, str(error.schema.get("title")))
+    help = help or error.schema.get("description", "")
     problems("S203", at, f"expected {words}, found {_found(error.instance)}", help)
+
+
+def _converted(value: Any, wanted: list[str], title: str) -> str:
+    """How the value that was probably meant is written; empty where nothing is certain."""
+    text = describe(_written(value))
+    if value is None:
+        return "the key has no value: give it one, or leave the key out"
+    if not isinstance(value, str | list | dict):
+        literal = f"a literal is `{{value: {text}}}`" if title == "a field" else f'as text it is `"{text}"`'
+        return literal if "string" in wanted else ""
+    if isinstance(value, str) and value in UNQUOTED.get(wanted[0], ()):
+        return f"write `{UNQUOTED[wanted[0]][value]}` without quotes"
+    if isinstance(value, str) and wanted[0] in ("integer", "number") and value.isdecimal():
+        return f"write `{text}` without quotes"
+    return f'as a list it is `["{text}"]`' if wanted == ["array"] and isinstance(value, str) else ""
 
 
 def _written(value: Any) -> str:
@@ -106,12 +135,13 @@ def _written(value: Any) -> str:
 def _found(value: Any) -> str:
     if isinstance(value, dict | list):
         return "a map" if isinstance(value, dict) else "a list"
-    return "nothing" if value is None else f"`{describe(_written(value))}`"
+    text = f"`{describe(_written(value))}`"
+    return "nothing" if value is None else f"the text {text}" if isinstance(value, str) else text
 
 
 def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
     choices = [str(choice) for choice in error.validator_value]
-    near = suggest(str(error.instance), choices)
+    near = suggest(str(error.instance), choices) or akin(str(error.instance), choices)
     help = f"did you mean `{near}`?" if near else f"known: {listed(choices)}"
     kind = error.schema.get("title")
     if kind:
@@ -127,27 +157,25 @@ def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
 
 def _say_pattern(error: Any, at: Pointer, problems: Problems) -> None:
     key = "propertyNames" in error.absolute_schema_path
-    message = f"`{describe(error.instance)}` is not a name"
-    dashed = error.validator_value == NAME["pattern"]
-    help = (
-        "write lower-case letters, digits and `-`"
-        if dashed
-        else "write letters, digits and `_`, a letter first"
-    )
+    message = f"`{describe(error.instance)}` is not a name" if error.instance else "the name is empty"
+    help = name_help(error.instance) if error.validator_value == NAME["pattern"] else VARIABLE_HELP
     problems("S207", at if not key else (*at, error.instance), message, help, key=key)
 
 
+def name_help(text: str) -> str:
+    """How a name is written, with one made of the text where it has letters or digits."""
+    made = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    return "write lower-case letters, digits and `-`" + (f", such as `{made}`" if made else "")
+
+
 def _say_range(error: Any, at: Pointer, problems: Problems) -> None:
-    bound = error.validator_value
-    relation = {
-        "minimum": "at least",
-        "minLength": "at least",
-        "minItems": "at least",
-        "minProperties": "at least",
-    }
-    unit = {"minLength": " characters", "maxLength": " characters", "minItems": " items", "maxItems": " items", "minProperties": " keys"}  # fmt: skip
-    how = f"{relation.get(error.validator, 'at most')} {bound}{unit.get(error.validator, '')}"
-    problems("S206", at, f"{_found(error.instance)} is out of range: {how}", "")
+    what, relation, unit = BOUNDS[error.validator]
+    bound = f"{relation} {error.validator_value}{f' {unit}' if unit else ''}"
+    many = f"{bound}s" if unit and error.validator_value != 1 else bound
+    found = {"": "the text", (): "the list"}.get(error.instance if isinstance(error.instance, str) else ())
+    what = what if error.instance or error.instance == 0 else "is empty"
+    found = found if what == "is empty" and not isinstance(error.instance, dict) else _found(error.instance)
+    problems("S206", at, f"{found} {what}: {many}", error.schema.get("description", ""))
 
 
 def _say_other(error: Any, at: Pointer, problems: Problems) -> None:
@@ -161,10 +189,5 @@ SAYERS: Final = {
     "enum": _say_enum,
     "const": _say_enum,
     "pattern": _say_pattern,
-    "minimum": _say_range,
-    "maximum": _say_range,
-    "minLength": _say_range,
-    "maxLength": _say_range,
-    "minItems": _say_range,
-    "minProperties": _say_range,
+    **dict.fromkeys(BOUNDS, _say_range),
 }

@@ -48,6 +48,9 @@ class Strict:
     def __call__(self, code, pointer, message, help="", **rest):
         raise OptionError(code, message, help)
 
+    def secret(self, text, pointer):
+        return text
+
     def broken(self, pointer):
         return False
 

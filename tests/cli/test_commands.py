@@ -1,0 +1,225 @@
+"""The command line as a user meets it: every command in a process of its own, over real files."""
+
+import json
+import os
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from engine.delivery.report import REPORT_SCHEMA
+
+SPEC = """\
+name: stock
+description: Stock rows to JSON lines.
+vars:
+  retailer: {type: text, default: "1"}
+source: {type: files, path: in/*.csv}
+sample: in/a.csv
+mapping:
+  fields:
+    ref: {source: sku, resolver: [trim, upper], required: true}
+    qty: {source: qty, resolver: int}
+    retailer: $vars.retailer
+sink: {type: files, path: "out/{unit.stem}.jsonl"}
+"""
+ROWS = "sku,qty\n a1 ,5\nb2,N/A\nc3,7\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text(ROWS)
+    (tmp_path / "stock.yaml").write_text(SPEC)
+    return tmp_path
+
+
+@pytest.fixture
+def engine(project):
+    def call(*words, stdin=None, **env):
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("ENGINE_")}
+        return subprocess.run(
+            [sys.executable, "-m", "engine", *words], cwd=project, input=stdin, text=True, capture_output=True,
+            env={**clean, "PYTHONPATH": os.getcwd(), **env},
+        )  # fmt: skip
+
+    return call
+
+
+def test_help_lists_every_command(engine):
+    from engine.cli import COMMANDS
+
+    said = engine("--help")
+    assert said.returncode == 0
+    assert all(f"  {name} " in said.stdout for name in COMMANDS)
+    for name in COMMANDS:
+        assert engine(name, "--help").returncode == 0
+
+
+def test_no_command_is_a_usage_error(engine):
+    assert engine().returncode == 2
+
+
+def test_version(engine):
+    pytest.importorskip("engine")
+    assert engine("--version").stdout.startswith("engine ") or engine("--version").returncode
+
+
+def test_run_ends_with_the_diagnosis(engine, project):
+    said = engine("run", "stock.yaml", "--report", "logs/report.json")
+    assert said.returncode == 0
+    assert said.stdout == ""
+    lines = said.stderr.splitlines()
+    assert lines[0].startswith("ok_with_rejects stock, run ")
+    assert lines[0].endswith(" s")
+    assert lines[1:3] == [
+        "books     read 3 = written 2 + rejected 1",
+        "rejects   R211 × 1, such as in/a.csv:3: qty: `N/A` is not a whole number",
+    ]
+    assert lines[3] == "output    out/a.jsonl"
+    assert lines[4].startswith("rejected  .engine/rejects/stock-")
+    assert lines[5].startswith("next      engine rejects ls stock.yaml")
+    assert (project / "out/a.jsonl").read_text() == '{"ref":"A1","qty":5,"retailer":"1"}\n{"ref":"C3","qty":7,"retailer":"1"}\n'
+    report = json.loads((project / "logs/report.json").read_text())
+    jsonschema.validate(report, REPORT_SCHEMA)
+    assert report["records"]["written"] == 2
+    assert report["units"][0]["outputs"][0]["path"] == "out/a.jsonl"
+
+
+def test_a_second_run_has_nothing_to_do(engine):
+    engine("run", "stock.yaml")
+    said = engine("run", "stock.yaml", "--json")
+    report = json.loads(said.stdout)
+    jsonschema.validate(report, REPORT_SCHEMA)
+    assert report["units"] == []
+    assert "no file is new" in said.stderr
+
+
+def test_set_reaches_the_output(engine, project):
+    assert engine("run", "stock.yaml", "--set", "retailer=2").returncode == 0
+    assert '"retailer":"2"' in (project / "out/a.jsonl").read_text()
+
+
+def test_a_trial_leaves_nothing_behind(engine, project):
+    said = engine("run", "stock.yaml", "--limit", "1")
+    assert said.returncode == 0
+    assert "nothing was committed" in said.stderr
+    assert not (project / "out").exists()
+    [made] = (project / ".engine/trial").rglob("a.jsonl")
+    assert made.read_text() == '{"ref":"A1","qty":5,"retailer":"1"}\n'
+    assert engine("run", "stock.yaml").stderr.splitlines()[1] == "books     read 3 = written 2 + rejected 1"
+
+
+def test_check_says_ok_or_all_that_is_wrong(engine, project):
+    said = engine("check", "stock.yaml")
+    assert (said.returncode, said.stderr) == (0, "ok: 1 pipeline\n")
+    (project / "bad.yaml").write_text(SPEC.replace("sku", "skuu").replace("trim", "trimm"))
+    said = engine("check", "stock.yaml", "bad.yaml")
+    assert said.returncode == 3
+    assert "error[M204]: `skuu` does not exist in the input" in said.stderr
+    assert "error[S204]: `trimm` is not a resolver" in said.stderr
+    assert "did you mean `trim`?" in said.stderr
+    problems = json.loads(engine("check", "bad.yaml", "--json").stdout)
+    assert {problem["code"] for problem in problems} == {"M204", "S204"}
+    assert all(problem["line"] == 9 for problem in problems)
+
+
+def test_preview_shows_both_sides_and_rejects_in_place(engine):
+    assert engine("preview", "stock.yaml", "-n", "2").stdout.splitlines() == [
+        '#1  in   {"sku":" a1 ","qty":"5"}',
+        '    out  {"ref":"A1","qty":5,"retailer":"1"}',
+        '#2  in   {"sku":"b2","qty":"N/A"}',
+        "    reject [R211] qty: `N/A` is not a whole number",
+    ]
+    lines = [json.loads(line) for line in engine("preview", "stock.yaml", "--json").stdout.splitlines()]
+    assert [line["number"] for line in lines] == [1, 2, 3]
+    assert lines[1]["errors"][0]["code"] == "R211"
+
+
+def test_map_by_a_spec_and_by_a_mapping_file(engine, project):
+    said = engine("map", "stock.yaml", "in/a.csv", "--rejects", "bad.jsonl")
+    assert said.returncode == 4
+    assert said.stdout.splitlines() == ['{"ref":"A1","qty":5,"retailer":"1"}', '{"ref":"C3","qty":7,"retailer":"1"}']
+    assert said.stderr == "read 3 = written 2 + rejected 1 (R211 1)\n"
+    [reject] = (project / "bad.jsonl").read_text().splitlines()
+    assert json.loads(reject)["raw"] == "b2,N/A"
+    (project / "m.yaml").write_text("fields:\n  id: {source: order.id, resolver: text}\n")
+    said = engine("map", "m.yaml", stdin='{"order": {"id": 1.10}}\n\n{"order": {}}\n')
+    assert (said.returncode, said.stdout) == (0, '{"id":"1.10"}\n{}\n')
+    said = engine("map", "m.yaml", "-", "--parser", "csv", stdin="order\nx\n")
+    assert said.returncode == 3
+    assert "error[M209]: `order` is text here" in said.stderr
+
+
+def test_show_resolves_and_hides_secrets(engine, project):
+    (project / "key").write_text("hush")
+    (project / "stock.yaml").write_text(SPEC.replace('default: "1"}', 'default: "1"}\n  token: "${file:key}"'))
+    shown = engine("show", "stock.yaml")
+    assert json.loads(shown.stdout)["spec"]["vars"] == {"retailer": "1", "token": "***"}
+    assert "hush" not in shown.stdout + shown.stderr
+    graph = engine("show", "stock.yaml", "--graph").stdout.splitlines()
+    assert graph[0] == "source: files in/*.csv"
+    assert graph[2].endswith("map: ref, qty, retailer")
+
+
+def test_rejects_are_listed_and_shown(engine):
+    engine("run", "stock.yaml")
+    [line] = engine("rejects", "ls", "stock.yaml").stdout.splitlines()
+    reject_id = line.split()[0]
+    assert line == f"{reject_id}  R211  in/a.csv:3  qty: `N/A` is not a whole number"
+    shown = engine("rejects", "show", "stock.yaml", reject_id).stdout.splitlines()
+    assert shown[0] == f"reject {reject_id}: record 2 of in/a.csv, line 3, byte 15"
+    assert shown[-1] == "raw    b2,N/A"
+    assert json.loads(engine("rejects", "ls", "stock.yaml", "--json").stdout)["id"] == reject_id
+    assert engine("rejects", "ls", "stock.yaml", "--code", "R999").stdout == ""
+
+
+def test_explain_prints_the_page_of_a_code(engine):
+    page = engine("explain", "m204").stdout
+    assert page.startswith("M204: ")
+    assert "What to do:" in page
+    codes = engine("explain").stdout.splitlines()
+    assert any(line.startswith("R211  ") for line in codes)
+
+
+def test_test_compares_and_updates_goldens(engine, project):
+    golden = project / "fixtures/stock"
+    (golden / "input/in").mkdir(parents=True)
+    (golden / "input/in/a.csv").write_text(ROWS)
+    (golden / "case.yaml").write_text("spec: ../../stock.yaml\n")
+    assert engine("test").returncode == 10
+    assert engine("test", "--update").returncode == 0
+    assert (golden / "expected/out/a.jsonl").exists()
+    assert json.loads((golden / "rejects.jsonl").read_text())["run"] == "golden"
+    assert engine("test").returncode == 0
+    (golden / "expected/out/a.jsonl").write_text('{"ref":"A1"}\n')
+    said = engine("test")
+    assert said.returncode == 10
+    assert '    +{"ref":"A1","qty":5,"retailer":"1"}' in said.stdout.splitlines()
+
+
+def test_schema_prints_writes_and_checks(engine, project):
+    assert json.loads(engine("schema", "reject").stdout)["title"] == "a reject"
+    assert engine("schema", "--write", "made").returncode == 0
+    assert engine("schema", "--check", "made").returncode == 0
+    (project / "made/spec.schema.json").write_text("{}")
+    assert engine("schema", "--check", "made").returncode == 10
+
+
+def test_data_and_talk_are_apart(engine):
+    said = engine("preview", "stock.yaml")
+    assert "in   {" in said.stdout
+    assert "in   {" not in said.stderr
+    assert "\x1b" not in said.stdout + said.stderr
+
+
+def test_a_closed_pipe_is_no_error(project):
+    (project / "in/a.csv").write_text("sku,qty\n" + "x,1\n" * 50_000)
+    code = subprocess.run(
+        f"{sys.executable} -m engine map stock.yaml in/a.csv | head -1",
+        shell=True, cwd=project, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )  # fmt: skip
+    assert code.stdout == '{"ref":"X","qty":1,"retailer":"1"}\n'
+    assert "Traceback" not in code.stderr
+    assert "error" not in code.stderr
