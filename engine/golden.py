@@ -70,9 +70,7 @@ def _case(folder: str, specs: str) -> Case:
         )
     spec = os.path.join(folder, said["spec"]) if "spec" in said else _spec_of(folder, specs)
     given = {name: str(value) for name, value in (said.get("set") or {}).items()}
-    return Case(
-        folder, spec, str(said.get("env", "")), given, datetime.fromisoformat(str(said.get("clock", CLOCK)))
-    )
+    return Case(folder, spec, str(said.get("env", "")), given, datetime.fromisoformat(str(said.get("clock", CLOCK))))
 
 
 def _spec_of(folder: str, specs: str) -> str:
@@ -159,11 +157,7 @@ def differences(case: Case, found: Outcome) -> Iterator[str]:
 
 def golden_files(case: Case) -> dict[str, bytes]:
     """What the golden holds."""
-    return {
-        path: data
-        for path, data in _files(case.folder)
-        if not path.startswith("input/") and path != "case.yaml"
-    }
+    return {path: data for path, data in _files(case.folder) if not path.startswith("input/") and path != "case.yaml"}
 
 
 def _difference(path: str, wanted: bytes | None, found: bytes | None) -> str:

@@ -1,4 +1,4 @@
-"""What a connection, source, parser, formatter and sink must do; the loop knows them by these classes alone."""
+"""What a connection, source, parser, formatter and sink must do; the loop knows them by these alone."""
 
 from __future__ import annotations
 
@@ -193,6 +193,10 @@ class Sink(ABC):
     @abstractmethod
     def target(self, roots: Roots) -> str:
         """The path of a unit's output."""
+
+    @abstractmethod
+    def inside(self) -> Sink:
+        """The same sink with no path that leaves the folder that paths are relative to: what a trial uses."""
 
     @abstractmethod
     def writer(self, roots: Roots, columns: Sequence[str], stage: Stage) -> Writer:

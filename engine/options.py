@@ -108,9 +108,7 @@ def _option_schema(option: Option) -> dict[str, Any]:
     return schema
 
 
-def build(
-    options: tuple[Option, ...], doc: Mapping[str, Any], pointer: Pointer, report: Report
-) -> dict[str, Any]:
+def build(options: tuple[Option, ...], doc: Mapping[str, Any], pointer: Pointer, report: Report) -> dict[str, Any]:
     """The values of all options that the document gives, by parameter name; problems go to `report`."""
     values = {}
     for option in options:
@@ -178,9 +176,7 @@ def build_component(kind: str, doc: Any, pointer: Pointer, report: Report) -> An
     return _make(found.cls, build(found.options, options, pointer, report), pointer, report)
 
 
-def report_needed(
-    what: str, name: str, options: tuple[Option, ...], pointer: Pointer, report: Report
-) -> None:
+def report_needed(what: str, name: str, options: tuple[Option, ...], pointer: Pointer, report: Report) -> None:
     """A bare name where options are required is a problem."""
     needed = [option.name for option in options if option.required]
     if needed:
@@ -221,4 +217,11 @@ def kind_word(hint: Any) -> str:
 def groups_in(hint: Any) -> list[type]:
     """The maps of options that an annotation allows."""
     found = [hint, *get_args(hint)]
-    return [each for each in found if isinstance(each, type) and dataclasses.is_dataclass(each) and not hasattr(each, "parse") and not kind_of(each)]
+    return [
+        each
+        for each in found
+        if isinstance(each, type)
+        and dataclasses.is_dataclass(each)
+        and not hasattr(each, "parse")
+        and not kind_of(each)
+    ]

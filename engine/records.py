@@ -45,6 +45,9 @@ class Digits(Decimal):
         self.text = text
         return self
 
+    def __str__(self) -> str:
+        return self.text
+
     def __reduce__(self) -> Any:
         return Digits, (self.text,)
 

@@ -6,8 +6,9 @@ inside a field is fixed (LANGUAGE §4): source, resolvers, `default`, `required`
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -16,7 +17,7 @@ from typing import Any, Final
 from engine.errors import RecordError
 from engine.language.fields import Checks, Field, FieldMap, Use
 from engine.language.frames import Context, Frame
-from engine.language.paths import Path, getter
+from engine.language.paths import Path, getter, only_name
 from engine.language.shapes import type_of
 from engine.language.typing import conversion, read_as, written
 from engine.records import MISSING, Batch, Damage, FieldError, Instant, Mapped, Reject, Value, is_blank
@@ -26,6 +27,8 @@ from engine.spelling import describe
 Make = Callable[[Frame], Value]
 Step = Callable[[Value], Value]
 Maker = Callable[[Field, "Notes"], Make]
+Planned = tuple[str, object, Sequence[Step], Make, frozenset[str]]
+"""A field as an object makes it: its name, key and resolvers of its shortcut, whole way, what it reads."""
 
 PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "text": (str,),
@@ -39,6 +42,7 @@ PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "list": (list,),
     "object": (dict,),
 }
+INDEXES: Final = re.compile(r"\[[0-9]+\]")
 PAIR_TYPE_OF: Final = {"bool": "BOOLEAN", "int": "INTEGER", "decimal": "FLOAT", "float": "FLOAT",
                        "list": "JSON", "object": "JSON"}  # fmt: skip
 
@@ -64,10 +68,11 @@ class Notes:
         self.recovered: Counter[str] = Counter()
         self.items_dropped = 0
 
-    def recover(self, name: str, errors: Sequence[FieldError]) -> None:
-        """Count an error that did not reject its record, by field and code."""
+    def recover(self, path: str, errors: Sequence[FieldError]) -> None:
+        """Count errors that did not reject their record, by field and code; all items count as one field."""
         for error in errors:
-            self.recovered[f"{name}.{error.code}"] += 1
+            inner = INDEXES.sub("", error.field).lstrip(".")
+            self.recovered[".".join(part for part in (path, inner, error.code) if part)] += 1
 
 
 class RowMapper:
@@ -85,8 +90,14 @@ class RowMapper:
         indexes: list[int] = []
         frame, make, first = self._frame, self._make, batch.number
         for index, value in enumerate(batch.values):
+            if type(value) is Damage:  # it fails here, before any field sees it
+                rejects.append(_reject(index, value, ()))
+                continue
             frame.node = frame.record = frame.root = value
             frame.number = first + index
+            frame.out = {}
+            if frame.work:
+                frame.work = {}
             try:
                 records.append(make(frame))
                 indexes.append(index)
@@ -112,26 +123,10 @@ def compile_map(mapping: FieldMap, notes: Notes) -> Callable[[Frame], dict[str, 
         make = _passing(make, named.union(mapping.except_names))
     if mapping.source:
         make = _from_source(make, mapping.source)
-    return _whole(make)
+    return make
 
 
-def _whole(make: Callable[[Frame], dict[str, Value]]) -> Callable[[Frame], dict[str, Value]]:
-    """A damaged record fails here, before any field sees it; the others start with an empty output."""
-
-    def whole(frame: Frame) -> dict[str, Value]:
-        if type(frame.node) is Damage:
-            raise Failures(())
-        frame.out = {}
-        if frame.work:
-            frame.work = {}
-        return make(frame)
-
-    return whole
-
-
-def _passing(
-    make: Callable[[Frame], dict[str, Value]], taken: set[str]
-) -> Callable[[Frame], dict[str, Value]]:
+def _passing(make: Callable[[Frame], dict[str, Value]], taken: set[str]) -> Callable[[Frame], dict[str, Value]]:
     """The input's fields first, but never one that the map names."""
 
     def passing(frame: Frame) -> dict[str, Value]:
@@ -145,9 +140,7 @@ def _passing(
     return passing
 
 
-def _from_source(
-    make: Callable[[Frame], dict[str, Value]], path: Path
-) -> Callable[[Frame], dict[str, Value]]:
+def _from_source(make: Callable[[Frame], dict[str, Value]], path: Path) -> Callable[[Frame], dict[str, Value]]:
     get = getter(path)
 
     def relative(frame: Frame) -> dict[str, Value]:
@@ -160,40 +153,88 @@ def _from_source(
 
 
 def compile_object(fields: Sequence[Field], notes: Notes) -> Callable[[Frame], dict[str, Value]]:
-    """The function that makes all fields of one object, in the order written, into the frame's `out`."""
-    plan = [(made.name, compile_field(made, notes), _placer(made), _reads(made)) for made in fields]
+    """The function that makes all fields of one object, in the order written, into the frame's `out`.
+
+    The one hot loop: it is written out, and what happens after a failure stands elsewhere.
+    """
+    plan = [(made.name, *_shortcut(made), _placed(made, compile_field(made, notes)), _reads(made)) for made in fields]
 
     def make_object(frame: Frame) -> dict[str, Value]:
-        out = frame.out
-        errors: list[FieldError] = []
-        for name, make, place, reads in plan:
-            if errors and reads and any(_top(error.field) in reads for error in errors):
-                continue  # it stands on a field that failed: one mistake, one message
-            try:
-                value = make(frame)
-            except RecordError as error:
-                errors.append(_field_error(name, error))
-            except Failures as failed:
-                errors.extend(error._replace(field=f"{name}.{error.field}") for error in failed.errors)
-            else:
+        out, node, rest = frame.out, frame.node, iter(plan)
+        look = node.get if type(node) is dict else _nothing
+        try:
+            for name, key, steps, make, _ in rest:
+                value = look(key)
+                if value:
+                    for step in steps:
+                        value = step(value)
+                        if not value:
+                            break
+                if not value:  # not the common case, or perhaps a blank: the whole way
+                    value = make(frame)
                 if value is not MISSING:
-                    if place is None:
-                        out[name] = value
-                    else:
-                        place(frame, value)
-        if errors:
-            raise Failures(errors)
+                    out[name] = value
+        except (RecordError, Failures) as error:
+            raise Failures(_with_the_rest(frame, rest, _errors(name, error))) from error
         return out
 
     return make_object
 
 
-def _top(field: str) -> str:
-    return field.split(".", 1)[0].split("[", 1)[0]
+def _with_the_rest(frame: Frame, rest: Iterator[Planned], errors: list[FieldError]) -> list[FieldError]:
+    """The errors of a field, and of those after it; not of one that stands on a field that failed."""
+    for name, _, _, make, reads in rest:
+        if not reads.isdisjoint(map(_top, errors)):
+            continue  # one mistake, one message
+        try:
+            value = make(frame)
+        except (RecordError, Failures) as error:
+            errors.extend(_errors(name, error))
+        else:
+            if value is not MISSING:
+                frame.out[name] = value
+    return errors
+
+
+def _errors(name: str, error: RecordError | Failures) -> list[FieldError]:
+    """What was wrong with one field, each error with its name."""
+    if isinstance(error, Failures):
+        return [_inside(name, inner) for inner in error.errors]
+    return [_field_error(name, error)]
+
+
+def _nothing(key: object) -> None:
+    """What a value that is no object has under any key."""
+
+
+def _shortcut(made: Field) -> tuple[object, Sequence[Step]]:
+    """The key and the resolvers of the commonest field: one name of the value itself, no checks.
+
+    Any other field has a key that no value has. What the shortcut makes is what the field would make: it is
+    left where a value or a result might be blank, and resolvers called again give the same again.
+    """
+    name = only_name(made.sources[0]) if made.maker == "source" and len(made.sources) == 1 else None
+    if not name or made.checks or made.on_error != "reject" or not _is_plain(made):
+        return MISSING, ()
+    return name.text, tuple(compile_use(use) for use in made.chain)
+
+
+def _is_plain(made: Field) -> bool:
+    """Whether the target is a name in `out`."""
+    return not made.working and len(made.target) == 1
+
+
+def _top(error: FieldError) -> str:
+    return error.field.split(".", 1)[0].split("[", 1)[0]
 
 
 def _field_error(name: str, error: RecordError) -> FieldError:
     return FieldError(name, error.code, error.message, error.value)
+
+
+def _inside(name: str, error: FieldError) -> FieldError:
+    """The error of a part, named from further out: `lines` and `[1].sku` make `lines[1].sku`."""
+    return error._replace(field=name + (error.field if error.field.startswith("[") else f".{error.field}"))
 
 
 def _reads(made: Field) -> frozenset[str]:
@@ -201,11 +242,19 @@ def _reads(made: Field) -> frozenset[str]:
     return frozenset(path.out_name for path in made.sources if path.out_name)
 
 
-def _placer(made: Field) -> Callable[[Frame, Value], None] | None:
-    """How a value gets to its target, None for the plain case: a name in `out`."""
-    if made.working:
-        return partial(_place_working, made.target[0])
-    return partial(_place_below, made.target) if len(made.target) > 1 else None
+def _placed(made: Field, make: Make) -> Make:
+    """The same where the target is a name in `out`; else it puts the value there itself and gives nothing."""
+    if _is_plain(made):
+        return make
+    place = partial(_place_working, made.target[0]) if made.working else partial(_place_below, made.target)
+
+    def placed(frame: Frame) -> Value:
+        value = make(frame)
+        if value is not MISSING:
+            place(frame, value)
+        return MISSING
+
+    return placed
 
 
 def _place_working(name: str, frame: Frame, value: Value) -> None:
@@ -234,6 +283,8 @@ def compile_field(made: Field, notes: Notes) -> Make:
 
 def _finished(make: Make, check: Step | None, made: Field) -> Make:
     """Default, required, checks and emission behind the made value, as few calls as the field needs."""
+    if made.maker == "value" and not made.chain and not check and not is_blank(made.value):
+        return make
     on_blank = _on_blank(made)
 
     def finished(frame: Frame) -> Value:
@@ -258,8 +309,10 @@ def _on_blank(made: Field) -> Step:
     default, blank, typed = made.default, made.blank, made.type not in ("text", "any")
 
     def on_blank(value: Value) -> Value:
-        if not is_blank(default):
-            return default
+        if default is not MISSING:
+            value = default
+        if not is_blank(value):
+            return value
         if made.required:
             raise RecordError("R201", _required_message(made, value))
         if blank == "omit":
@@ -278,10 +331,10 @@ def _required_message(made: Field, value: Value) -> str:
 def _recovering(make: Make, check: Step | None, made: Field, notes: Notes) -> Make:
     """`on_error: blank` goes on as blank, once; `drop_item` leaves out the item around it. Both are counted."""
     on_blank = _on_blank(made)
-    name, drop = made.name, made.on_error == "drop_item"
+    path, drop = made.path, made.on_error == "drop_item"
 
     def recover(errors: Sequence[FieldError]) -> Value:
-        notes.recover(name, errors)
+        notes.recover(path, errors)
         if drop:
             raise DroppedItem
         return on_blank(MISSING)
@@ -292,10 +345,11 @@ def _recovering(make: Make, check: Step | None, made: Field, notes: Notes) -> Ma
             if not is_blank(value):
                 return check(value) if check else value
         except RecordError as error:
-            return recover((_field_error(name, error),))
+            return recover((_field_error("", error),))
         except Failures as failed:
             return recover(failed.errors)
-        return on_blank(value)
+        value = on_blank(value)
+        return value if check is None or is_blank(value) else check(value)
 
     return recovering
 
@@ -376,7 +430,7 @@ def _items(items: Sequence[Value], frame: Frame, one: Make, notes: Notes) -> lis
         except RecordError as error:
             errors.append(_field_error(f"[{index}]", error))
         except Failures as failed:
-            errors.extend(error._replace(field=f"[{index}].{error.field}") for error in failed.errors)
+            errors.extend(_inside(f"[{index}]", error) for error in failed.errors)
         else:
             if value is not MISSING:
                 made.append(value)
@@ -410,7 +464,7 @@ def _entry(name: str, make: Make, frame: Frame) -> Value:
     except RecordError as error:
         raise Failures((_field_error(name, error),)) from error
     except Failures as failed:
-        raise Failures([error._replace(field=f"{name}.{error.field}") for error in failed.errors]) from failed
+        raise Failures([_inside(name, error) for error in failed.errors]) from failed
 
 
 def _pairs(made: Field, notes: Notes) -> Make:
@@ -451,9 +505,7 @@ def _pairs_from(made: Field, notes: Notes) -> Make:
         if is_blank(value):
             return MISSING
         if not isinstance(value, dict):
-            raise RecordError(
-                "R207", f"expected an object, found {type_of(value)} `{describe(value)}`", value
-            )
+            raise RecordError("R207", f"expected an object, found {type_of(value)} `{describe(value)}`", value)
         kept = ((key, item) for key, item in value.items() if key not in left_out and not is_blank(item))
         return [pair(key, types.get(key, ""), item) for key, item in kept]
 
@@ -504,7 +556,7 @@ def _one_step(make: Make, step: Step) -> Make:
 
 def compile_use(use: Use) -> Step:
     """A resolver with its options; guarded where the type that arrives is not certain."""
-    function = partial(use.resolver.function, **use.options) if use.options else use.resolver.function
+    function = use.resolver.step(use.options)
     return _guarded(function, use) if use.guarded and "any" not in use.resolver.takes else function
 
 
@@ -574,9 +626,7 @@ def _pattern(pattern: Any, value: Value) -> None:
 def _bounds(low: Value, high: Value, value: Value) -> None:
     found = type_of(value)
     if found in ("text", "bool", "list", "object"):
-        raise RecordError(
-            "R233", f"`min` and `max` bound numbers and times, found {found} `{describe(value)}`", value
-        )
+        raise RecordError("R233", f"`min` and `max` bound numbers and times, found {found} `{describe(value)}`", value)
     if low is not None and value < _as_bound(low, found, value):
         raise RecordError("R233", f"`{describe(value)}` is below the least, `{describe(low)}`", value)
     if high is not None and value > _as_bound(high, found, value):
@@ -589,16 +639,12 @@ def _as_bound(bound: Value, found: str, value: Value) -> Value:
     try:
         return read_as(written(bound), found)
     except (RecordError, ArithmeticError, ValueError) as error:
-        raise RecordError(
-            "R233", f"`{describe(value)}` is {found}, the bound is `{describe(bound)}`", value
-        ) from error
+        raise RecordError("R233", f"`{describe(value)}` is {found}, the bound is `{describe(bound)}`", value) from error
 
 
 def _length(least: int, most: int | None, value: Value) -> None:
     if not isinstance(value, str | list):
-        raise RecordError(
-            "R234", f"a length is of text or a list, found {type_of(value)} `{describe(value)}`", value
-        )
+        raise RecordError("R234", f"a length is of text or a list, found {type_of(value)} `{describe(value)}`", value)
     if len(value) < least:
         raise RecordError("R234", f"`{describe(value)}` has {len(value)}, at least {least} are needed", value)
     if most is not None and len(value) > most:

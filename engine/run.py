@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 
 from engine.delivery.attempts import Attempt, stamp
-from engine.delivery.claim import Claim, claim, due, recover, tidy
+from engine.delivery.claim import Claim, Queue, claim, due, recover, tidy
 from engine.delivery.publish import intent_of, publish
 from engine.delivery.reading import Reading, settle
 from engine.delivery.report import Report
-from engine.errors import EngineError, StoreError, UnitError
+from engine.delivery.staging import sync_stagings
+from engine.errors import ChangedError, EngineError, Interrupted, StoreError
 from engine.kinds import Unit
 from engine.plan import Plan
 from engine.records import Batch
@@ -28,8 +28,6 @@ from engine.storage.packing import unpacked
 
 GROUP_UNITS: Final = 64
 GROUP_SECONDS: Final = 0.05
-MOST_CHANGES: Final = 3
-"""How often a file may change under the reader in one run before the unit fails."""
 
 
 @dataclass
@@ -52,33 +50,27 @@ def run(plan: Plan, session: Session) -> Report:
     report = Report(plan, session.run_id, now, session.trial)
     with claim(plan, now, session.wait, trial=session.trial) as held:  # 1. claim
         report.recovered_units = recover(held)
-        for slate in slates(held, session, report):
-            closed: list[Attempt] = []
-            since = time.monotonic()
+        queue = Queue(held, due(held, session.clock(), report.passed, full_refresh=session.full_refresh))
+        for slate in slates(queue, session, report):
+            closed, since = list[Attempt](), time.monotonic()
             for attempt in begin(held, session, slate):
-                try:
-                    stream(held, session, attempt)  # 2. stream
-                    close(attempt)  # 3. close
-                except (EngineError, OSError) as error:
-                    refuse(attempt, error)
-                closed.append(attempt)
+                if attempted(held, session, report, attempt, queue):  # 2. stream, 3. close
+                    closed.append(attempt)
                 if time.monotonic() - since >= GROUP_SECONDS:
-                    deliver(held, session, report, closed)
+                    deliver(held, session, report, closed)  # 4. intent, 5. publish, 6. commit, 7. archive
                     closed, since = [], time.monotonic()
             deliver(held, session, report, closed)
-        report.duration = time.monotonic() - started
-        held.journal.tidied([], {}, report.as_dict())
+        report.end(held.held, held.untidy, time.monotonic() - started)
+        held.journal.ended(report.as_dict())
     return report
 
 
-def slates(held: Claim, session: Session, report: Report) -> Iterator[list[Unit]]:
-    """The units that are due, as many at a time as share their transactions; changed ones once more."""
-    units = due(
-        held, session.clock(), full_refresh=session.full_refresh, waiting=lambda unit, _: report.wait(unit)
-    )
-    while slate := list(islice(units, GROUP_UNITS)):
-        if session.limit is None or report.books.counts["read"] < session.limit:
-            yield slate
+def slates(queue: Queue, session: Session, report: Report) -> Iterator[list[Unit]]:
+    """The units that are due, as many at a time as share their transactions; one by one up to a limit."""
+    while slate := queue.take(GROUP_UNITS if session.limit is None else 1):
+        yield slate
+        if session.limit is not None and report.books.counts["read"] >= session.limit:
+            return
 
 
 def begin(held: Claim, session: Session, slate: Sequence[Unit]) -> Iterator[Attempt]:
@@ -88,19 +80,36 @@ def begin(held: Claim, session: Session, slate: Sequence[Unit]) -> Iterator[Atte
         yield Attempt(held.plan, held.places, begun, held.known.get(begun.unit.id))
 
 
-def stream(held: Claim, session: Session, attempt: Attempt) -> None:
+def attempted(held: Claim, session: Session, report: Report, attempt: Attempt, queue: Queue) -> bool:
+    """Stream and close one unit, whatever its outcome; False where its file changed: it is queued again."""
+    try:
+        stream(held, session, report, attempt)
+        close(attempt, session)
+    except (Interrupted, KeyboardInterrupt):
+        attempt.end("failed")
+        raise
+    except (EngineError, OSError) as error:
+        refuse(attempt, error)
+        return not (isinstance(error, ChangedError) and queue.again(attempt.unit))
+    return True
+
+
+def stream(held: Claim, session: Session, report: Report, attempt: Attempt) -> None:
     """Parse, map and stage the unit batch by batch; its hash and its identity are known at the end."""
     plan, mapper = held.plan, RowMapper(held.plan.mapping, attempt.context)
+    left = None if session.limit is None else session.limit - report.books.counts["read"]
+    attempt.open()
     settle(attempt.unit.stat)
     with Reading(held.places.source, attempt.unit.stat) as reading:
         unpacking = unpacked(reading, attempt.unit.stat.path, getattr(plan.parser, "compression", "none"))
-        for batch in limited(plan.parser.batches(unpacking, plan.limits), session.limit):
+        for batch in limited(plan.parser.batches(unpacking, plan.limits), left):
             attempt.books.count_read(len(batch))
             attempt.take(batch, mapper(batch))
             attempt.bytes = reading.bytes
-            attempt.judge_early()
             session.progress(attempt)
-        if session.limit is None:
+            if attempt.is_over_limit:
+                break  # `close` refuses it
+        if left is None:
             attempt.sha256 = reading.verify()
     attempt.books.recovered.update(mapper.notes.recovered)
     attempt.books.items_dropped += mapper.notes.items_dropped
@@ -116,12 +125,12 @@ def limited(batches: Iterator[Batch], limit: int | None) -> Iterator[Batch]:
         limit = limit - len(batch) if limit is not None else None
 
 
-def close(attempt: Attempt) -> None:
-    """End the outputs, judge the limits, balance the books. Content that was delivered before is not sent again."""
+def close(attempt: Attempt, session: Session) -> None:
+    """End the outputs, balance the books, judge the limits. Content that was delivered is not sent again."""
     attempt.close()
-    attempt.judge()
     attempt.books.balance()
-    attempt.end("unchanged" if is_unchanged(attempt) else "committed")
+    attempt.judge()
+    attempt.end("unchanged" if is_unchanged(attempt) and not session.full_refresh else "committed")
 
 
 def is_unchanged(attempt: Attempt) -> bool:
@@ -137,28 +146,25 @@ def is_unchanged(attempt: Attempt) -> bool:
 
 
 def refuse(attempt: Attempt, error: EngineError | OSError) -> None:
-    """The unit ends here and the others go on: refused by a limit it keeps its rejects, failed it keeps nothing."""
-    if isinstance(error, OSError):
-        error = store_error(error, attempt.unit.stat.path)
-    refused = isinstance(error, UnitError) and error.code in ("D201", "D202")
-    if refused and attempt.rejects_output is None:
-        attempt.rejects_output = attempt.rejects.close()
-    attempt.end("refused" if refused else "failed", error)
+    """The unit ends here, the others go on: refused by a limit it keeps its rejects, failed nothing."""
+    if isinstance(error, OSError):  # stores and readers name their files; what is left is a write
+        error = store_error(error, attempt.staging.store.show(attempt.staging.root))
+    attempt.end("refused" if error.code in ("D201", "D202") else "failed", error)
 
 
 def deliver(held: Claim, session: Session, report: Report, attempts: Sequence[Attempt]) -> None:
     """Intent, publish, commit, archive: the units of a group share transactions and syncs of folders."""
     journal = held.journal
     intents = [intent_of(a, journal.record(a.unit.id), stamp(session.clock())) for a in attempts]
-    for attempt in attempts:
-        attempt.staging.store.sync(attempt.staging.folders())
-        attempt.reject_staging.store.sync(attempt.reject_staging.folders())
+    sync_stagings([staging for a in attempts for staging in (a.staging, a.reject_staging)])
     journal.intend(intents)  # 4. intent
-    lost = publish(intents)  # 5. publish
+    done, lost, blocked = publish(intents)  # 5. publish
+    held.held.update(blocked)
+    journal.commit(done)  # 6. commit
+    tidy(held, [intent for intent in done if intent["archive"] or intent["stagings"]])  # 7. archive
+    for attempt, intent in zip(attempts, intents, strict=True):
+        if intent in done:
+            report.deliver(attempt, intent, held.places)
     if lost:
         raise StoreError("D304", f"the staging of `{lost[0]['unit']}` was removed while the run went on",
                          "leave `.part` folders alone; run again: the unit is done again")  # fmt: skip
-    journal.commit(intents)  # 6. commit
-    tidy(held, [intent for intent in intents if intent["archive"] or intent["stagings"]])  # 7. archive
-    for attempt, intent in zip(attempts, intents, strict=True):
-        report.deliver(attempt, intent, held.places)

@@ -24,9 +24,7 @@ class Tried(NamedTuple):
     errors: tuple[FieldError, ...]
 
 
-def tried(
-    stream: BinaryIO, parser: Parser, mapping: FieldMap, context: Context, limits: Limits
-) -> Iterator[Tried]:
+def tried(stream: BinaryIO, parser: Parser, mapping: FieldMap, context: Context, limits: Limits) -> Iterator[Tried]:
     """Each record of a stream in order, mapped or rejected."""
     mapper = RowMapper(mapping, context)
     for batch in parser.batches(stream, limits):

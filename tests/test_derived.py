@@ -31,7 +31,11 @@ def test_a_component_is_the_file_of_its_name(kind):
     assert names == set(registry.components(kind))
 
 
-@pytest.mark.parametrize("found", [found for kind in registry.KINDS for found in registry.components(kind).values()], ids=lambda found: f"{found.kind}-{found.name}")
+@pytest.mark.parametrize(
+    "found",
+    [found for kind in registry.KINDS for found in registry.components(kind).values()],
+    ids=lambda found: f"{found.kind}-{found.name}",
+)
 def test_examples_of_components_validate(found):
     schema = all_schemas()["spec"]
     for example in found.examples:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
 
 from engine.cli.console import out_json, say, say_problems
-from engine.cli.run_command import add_spec_arguments, given_values
+from engine.cli.spec_arguments import add_spec_arguments, given_values
+from engine.delivery.staging import address
 from engine.errors import SpecError
+from engine.plan import Plan
 from engine.spec.compile import load
 from engine.spec.problems import Problem, in_file
 from engine.spec.project import PROJECT_FILE, names_in, project_problems, split
@@ -26,20 +29,20 @@ def run(options: argparse.Namespace) -> int:
     """Check every spec, then say all that was found."""
     problems: list[Problem] = []
     names: dict[str, str] = {}
-    checked = 0
-    for spec in _each_pipeline(options.specs, problems):
-        found, name = _check(spec, options)
+    paths: dict[str, str] = {}
+    specs = _each_pipeline(options.specs, problems)
+    for spec in specs:
+        found, plan = _check(spec, options)
         problems.extend(problem for problem in found if problem not in problems)
-        checked += 1
-        if name and names.setdefault(name, spec) != spec:
-            problems.append(in_file(spec, "S301", f"`{name}` is the name of `{names[name]}` too, and names bind state", help="give one of them another `name`"))  # fmt: skip
+        if plan:
+            problems.extend(_shared(plan, spec, names, paths))
     failed = any(problem.level == "error" for problem in problems)
     if options.json:
         out_json([problem.to_json() for problem in problems])
     else:
         say_problems(problems)
         if not failed:
-            say(f"ok: {checked} pipeline{'s' if checked != 1 else ''}")
+            say(f"ok: {len(specs)} pipeline{'s' if len(specs) != 1 else ''}")
     return SpecError.exit_code if failed else 0
 
 
@@ -60,9 +63,20 @@ def _each_pipeline(specs: list[str], problems: list[Problem]) -> list[str]:
     return found
 
 
-def _check(spec: str, options: argparse.Namespace) -> tuple[list[Problem], str]:
+def _shared(plan: Plan, spec: str, names: dict[str, str], paths: dict[str, str]) -> Iterator[Problem]:
+    """A name or an output path that another of the pipelines has too."""
+    if (other := names.setdefault(plan.name, spec)) != spec:
+        message = f"`{plan.name}` is the name of `{other}` too, and names bind state"
+        yield in_file(spec, "S301", message, help="give one of them another `name`")
+    path = plan.sink.path.text  # type: ignore[attr-defined]
+    if (other := paths.setdefault(address(plan.sink_end.store(), path), spec)) != spec:
+        message = f"the output `{path}` is the output of `{other}` too"
+        yield in_file(spec, "S315", message, help="give each pipeline a path of its own")
+
+
+def _check(spec: str, options: argparse.Namespace) -> tuple[list[Problem], Plan | None]:
     try:
         plan, warnings = load(spec, options.env, given_values(options.set))
     except SpecError as error:
-        return error.problems, ""
-    return warnings, plan.name
+        return error.problems, None
+    return warnings, plan

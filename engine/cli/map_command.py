@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 from engine.cli.console import out_bytes, say, say_problems
-from engine.cli.run_command import add_spec_arguments, given_values
+from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.delivery.rejects import raw_of, reject_id
 from engine.errors import SpecError, UnitError, UsageError
 from engine.kinds import Limits, Parser
@@ -33,12 +33,8 @@ from engine.trial import Tried, context_of, tried
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
     parser.add_argument("mapping", help="a mapping file, or a spec")
-    parser.add_argument(
-        "input", nargs="?", default="-", help="the records; standard input when left out or `-`"
-    )
-    parser.add_argument(
-        "--parser", metavar="TYPE", help="how to read them; by extension, else the spec's, else jsonl"
-    )
+    parser.add_argument("input", nargs="?", default="-", help="the records; standard input when left out or `-`")
+    parser.add_argument("--parser", metavar="TYPE", help="how to read them; by extension, else the spec's, else jsonl")
     parser.add_argument("--rejects", metavar="FILE", help="write the rejects as JSON lines")
     add_spec_arguments(parser)
 
@@ -63,10 +59,7 @@ def run(options: argparse.Namespace) -> int:
         finally:
             sys.stdout.flush()
     codes = ", ".join(f"{code} {count:,}" for code, count in sorted(counts.items()))
-    say(
-        f"read {total:,} = written {total - rejected:,} + rejected {rejected:,}"
-        + (f" ({codes})" if codes else "")
-    )
+    say(f"read {total:,} = written {total - rejected:,} + rejected {rejected:,}" + (f" ({codes})" if codes else ""))
     return UnitError.exit_code if rejected else 0
 
 
@@ -78,9 +71,7 @@ def _what(options: argparse.Namespace) -> tuple[Parser, FieldMap, dict[str, Any]
         say_problems(warnings)
         return _parser(options, plan.parser), plan.mapping, dict(plan.vars), plan.name, plan.limits
     if not isinstance(document.value, dict):
-        raise SpecError(
-            [in_file(document.path, "S203", "a mapping is a map of keys", help="start with `fields:`")]
-        )
+        raise SpecError([in_file(document.path, "S203", "a mapping is a map of keys", help="start with `fields:`")])
     parser = _parser(options, None)
     located = Located(document, document.value)
     problems = Problems(located)

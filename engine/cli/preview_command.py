@@ -6,7 +6,7 @@ import argparse
 import os
 
 from engine.cli.console import out, out_bytes, say, say_problems
-from engine.cli.run_command import add_spec_arguments, given_values
+from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.errors import UsageError
 from engine.language.jsontext import encode
 from engine.plan import Plan
@@ -29,9 +29,7 @@ def run(options: argparse.Namespace) -> int:
     plan, warnings = load(options.spec, options.env, given_values(options.set))
     say_problems(warnings)
     path = plan.sample or first_file(plan)
-    context = context_of(
-        os.path.relpath(path, plan.folder), os.path.getsize(path), dict(plan.vars), plan.name
-    )
+    context = context_of(os.path.relpath(path, plan.folder), os.path.getsize(path), dict(plan.vars), plan.name)
     with open(path, "rb") as raw:
         stream = unpacked(raw, path, getattr(plan.parser, "compression", "none"))
         shown = 0

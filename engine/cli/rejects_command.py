@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engine.cli.console import out, out_bytes, out_json
-from engine.cli.run_command import add_spec_arguments, given_values
+from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.cli.summary import first_error, place_of
 from engine.delivery.rejects import read_rejects
 from engine.errors import UsageError
@@ -28,16 +28,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         add_spec_arguments(action)
         action.add_argument("--json", action="store_true", help="print them as JSON lines")
     ls.add_argument("--code", help="only those with this code")
-    show.add_argument(
-        "id", nargs="?", help="the reject's id, or the front of it; the first one when left out"
-    )
+    show.add_argument("id", nargs="?", help="the reject's id, or the front of it; the first one when left out")
 
 
 def run(options: argparse.Namespace) -> int:
     """List them, or show one."""
     plan, _ = load(options.spec, options.env, given_values(options.set))
     found = rejects_of(plan)
-    return _list(found, options) if options.action == "ls" else _show(found, options)
+    return _list(found, plan, options) if options.action == "ls" else _show(found, options)
 
 
 def rejects_of(plan: Plan) -> Iterator[Mapping[str, Any]]:
@@ -45,14 +43,12 @@ def rejects_of(plan: Plan) -> Iterator[Mapping[str, Any]]:
     if not os.path.exists(os.path.join(plan.state_folder, "cache.db")):
         return
     with KV.open(plan.state_folder) as kv:
-        paths = [
-            reject["path"] for _, entry in kv.list(plan.scope, "unit/") for reject in entry.value["rejects"]
-        ]
+        paths = [reject["path"] for _, entry in kv.list(plan.scope, "unit/") for reject in entry.value["rejects"]]
     for path in paths:
         yield from read_rejects(os.path.join(plan.state_folder, path))
 
 
-def _list(found: Iterator[Mapping[str, Any]], options: argparse.Namespace) -> int:
+def _list(found: Iterator[Mapping[str, Any]], plan: Plan, options: argparse.Namespace) -> int:
     for reject in found:
         codes = [error["code"] for error in reject["errors"]]
         if options.code and options.code not in codes:
@@ -60,7 +56,7 @@ def _list(found: Iterator[Mapping[str, Any]], options: argparse.Namespace) -> in
         if options.json:
             out_bytes(encode(reject) + b"\n")
         else:
-            out(f"{reject['id']}  {codes[0]}  {place_of(reject)}  {first_error(reject)}")
+            out(f"{reject['id']}  {codes[0]}  {place_of(reject, plan)}  {first_error(reject)}")
     return 0
 
 

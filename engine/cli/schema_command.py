@@ -18,16 +18,10 @@ from engine.spec.schema import DRAFT, SCHEMAS
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
-    parser.add_argument(
-        "name", nargs="?", default="spec", choices=sorted(all_schemas()), help="which schema (spec)"
-    )
+    parser.add_argument("name", nargs="?", default="spec", choices=sorted(all_schemas()), help="which schema (spec)")
     group = parser.add_mutually_exclusive_group()
-    group.add_argument(
-        "--write", metavar="DIR", help="write all schemas and the reference page into a folder"
-    )
-    group.add_argument(
-        "--check", metavar="DIR", help="exit 10 where a written one is not what this version makes"
-    )
+    group.add_argument("--write", metavar="DIR", help="write all schemas and the reference page into a folder")
+    group.add_argument("--check", metavar="DIR", help="exit 10 where a written one is not what this version makes")
 
 
 def all_schemas() -> dict[str, Mapping[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from engine.cli.console import out, out_json, say_problems
-from engine.cli.run_command import add_spec_arguments, given_values
+from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.plan import Plan
 from engine.spec.compile import load
 from engine.spec.variables import Secret
@@ -27,9 +27,7 @@ def run(options: argparse.Namespace) -> int:
         out(graph(plan))
     else:
         resolved = {**plan.resolved, "vars": dict(plan.vars)}
-        out_json(
-            {"name": plan.name, "scope": plan.scope, "spec_hash": plan.spec_hash, "spec": shown(resolved)}
-        )
+        out_json({"name": plan.name, "scope": plan.scope, "spec_hash": plan.spec_hash, "spec": shown(resolved)})
     return 0
 
 

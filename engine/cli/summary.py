@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from engine.cli.console import paint
 from engine.delivery.report import Report
-from engine.spelling import describe
+from engine.plan import Plan
 
 TOP: Final = 3
 NAMED: Final = 3
@@ -75,16 +75,16 @@ def _top_rejects(report: Report) -> Iterator[tuple[str, str]]:
         yield (
             label,
             f"{code} × {count:,}"
-            + (f", such as {place_of(example)}: {first_error(example)}" if example else ""),
+            + (f", such as {place_of(example, report.plan)}: {first_error(example)}" if example else ""),
         )
         label = ""
     if len(report.books.rejects) > TOP:
         yield "", f"and {len(report.books.rejects) - TOP} more codes"
 
 
-def place_of(reject: Mapping[str, Any]) -> str:
-    """Where a reject came from, as an editor understands it."""
-    return f"{reject['unit']}:{reject['line']}"
+def place_of(reject: Mapping[str, Any], plan: Plan) -> str:
+    """Where a reject came from, as an editor standing here finds it."""
+    return f"{plan.source_end.store().show(reject['unit'])}:{reject['line']}"
 
 
 def first_error(reject: Mapping[str, Any]) -> str:
@@ -105,18 +105,17 @@ def _failures(report: Report) -> Iterator[tuple[str, str]]:
         error = unit["error"]
         yield (
             label,
-            f"{unit['id']}: [{error['code']}] {error['message']}"
-            + (f" ({error['help']})" if error["help"] else ""),
+            f"{unit['id']}: [{error['code']}] {error['message']}" + (f" ({error['help']})" if error["help"] else ""),
         )
         label = ""
 
 
 def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
-    if not paths:
-        return
-    shown = ", ".join(describe(path) if len(path) <= 60 else path for path in paths[:NAMED])
-    more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
-    yield label, shown + more
+    """One path as it is, several by the folder that holds them."""
+    if len(paths) == 1:
+        yield label, paths[0]
+    elif paths:
+        yield label, f"{os.path.commonpath(paths)}/ ({len(paths):,} files)"
 
 
 def _next(report: Report) -> str:

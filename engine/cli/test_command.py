@@ -12,9 +12,7 @@ from engine.spec.problems import render
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
-    parser.add_argument(
-        "path", nargs="?", default="fixtures", help="a golden, or a folder of them (fixtures)"
-    )
+    parser.add_argument("path", nargs="?", default="fixtures", help="a golden, or a folder of them (fixtures)")
     parser.add_argument("--update", action="store_true", help="show what differs, then make it the golden")
     parser.add_argument("--json", action="store_true", help="print the outcome of each case as JSON")
 

@@ -40,8 +40,11 @@ class Places:
         if owner != me:
             scope, _, other = owner.partition(" ")
             what = f"`{other}`" if scope == self._plan.scope else f"`{other}` of `{scope}`"
-            raise UnitError("D303", f"`{self.sink.show(path)}` is the output of {what} already",
-                            "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.stem}.jsonl`")  # fmt: skip
+            raise UnitError(
+                "D303",
+                f"`{self.sink.show(path)}` is the output of {what} already",
+                "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.stem}.jsonl`",
+            )
 
     def stagings(self, unit: Unit, number: int) -> list[dict[str, Any]]:
         """The addresses of an attempt's stagings, known before they are made."""
@@ -91,7 +94,7 @@ class Attempt:
         return self.staging.open(path)
 
     def open(self) -> None:
-        """Make all names of the unit before it is read: one that cannot be made fails it here, and not later."""
+        """Make all names of the unit before it is read: one that cannot be made fails it here, not later."""
         templates = {key: getattr(self.plan.archive, key) for key in ("success", "partial", "error")}
         self.archive_targets = {key: path_of(each, self.roots) for key, each in templates.items() if each}
         self.writer = self.plan.sink.writer(self.roots, self.plan.columns, self._stage)
@@ -142,9 +145,7 @@ class Attempt:
         read, rejected = self.books.counts["read"], self.books.counts["rejected"]
         self._judge_limit(read, rejected)
         if self.plan.max_rejects is None and read and rejected == read:
-            raise UnitError(
-                "D202", f"all {read:,} records were rejected", "mend the spec or the file; see the rejects"
-            )
+            raise UnitError("D202", f"all {read:,} records were rejected", "mend the spec or the file; see the rejects")
 
     @property
     def is_over_limit(self) -> bool:
@@ -155,8 +156,11 @@ class Attempt:
     def _judge_limit(self, read: int, rejected: int) -> None:
         limit = self.plan.max_rejects
         if limit and limit.exceeded(rejected, read):
-            raise UnitError("D201", f"{rejected:,} of {read:,} records were rejected, `max_rejects` allows {limit}",
-                            "mend the spec or the file; see the rejects")  # fmt: skip
+            raise UnitError(
+                "D201",
+                f"{rejected:,} of {read:,} records were rejected, `max_rejects` allows {limit}",
+                "mend the spec or the file; see the rejects",
+            )
 
 
 def roots_of(plan: Plan, begun: Begun) -> Roots:

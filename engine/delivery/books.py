@@ -45,8 +45,11 @@ class Books:
         went_in = sum(self.counts[name] for name in IN)
         came_out = sum(self.counts[name] for name in OUT)
         if went_in != came_out:
-            raise BooksError("D401", f"{went_in:,} records went in, {came_out:,} have a fate: {self}",
-                             "nothing of this unit is published; this is a fault of the engine: report it")  # fmt: skip
+            raise BooksError(
+                "D401",
+                f"{went_in:,} records went in, {came_out:,} have a fate: {self}",
+                "nothing of this unit is published; this is a fault of the engine: report it",
+            )
 
     def as_dict(self) -> dict[str, int]:
         """All counts, in the order of the equation."""
@@ -54,10 +57,6 @@ class Books:
 
     def __str__(self) -> str:
         """The equation, without what is zero on the right."""
-        left = " + ".join(
-            f"{name} {self.counts[name]:,}" for name in IN if self.counts[name] or name == "read"
-        )
-        right = " + ".join(
-            f"{name} {self.counts[name]:,}" for name in OUT if self.counts[name] or name == "written"
-        )
+        left = " + ".join(f"{name} {self.counts[name]:,}" for name in IN if self.counts[name] or name == "read")
+        right = " + ".join(f"{name} {self.counts[name]:,}" for name in OUT if self.counts[name] or name == "written")
         return f"{left} = {right}"

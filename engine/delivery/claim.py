@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from engine.delivery import archive
@@ -15,61 +18,84 @@ from engine.delivery.attempts import Places
 from engine.delivery.journal import Journal, Known
 from engine.delivery.publish import publish, tidy_stagings
 from engine.delivery.staging import file_name
+from engine.errors import EngineError, StoreError, UnitError
 from engine.kinds import Unit
 from engine.plan import Archive, End, Plan
 from engine.sources.files import Files, unit_of
 from engine.state.kv import KV
 from engine.state.locks import Flock
-from engine.storage.local import Local, LocalStore, at
+from engine.storage.local import Local, LocalStore, at, store_error
 
 TRIAL: Final = "trial"
+MOST_CHANGES: Final = 3
+"""How often one run reads a file that changes under it before the unit fails."""
 
 
 class Claim:
-    """A held pipeline and scope: its journal, its places, and what is known of its units."""
+    """A held pipeline and scope: its journal, its places, and what is known of its units.
+
+    `held` and `untidy` are the units that a store keeps from being published, or archived, for now; the next
+    run goes on with them.
+    """
 
     def __init__(self, plan: Plan, kv: KV, known: dict[str, Known] | None = None) -> None:
         self.plan = plan
         self.journal = Journal(kv, plan.scope)
         self.places = Places(plan, LocalStore(plan.state_folder), self.journal.owner)
         self.known = self.journal.known() if known is None else known
+        self.held: dict[str, StoreError] = {}
+        self.untidy: dict[str, StoreError] = {}
 
 
 @contextmanager
 def claim(plan: Plan, now: str, wait: float, *, trial: bool) -> Iterator[Claim]:
-    """Hold the pipeline and scope; LockedError where another run does. A trial holds nothing and keeps nothing."""
+    """Hold the pipeline and scope; LockedError where another run does. A trial keeps nothing."""
+    _make_folder(plan.state_folder)
     if trial:
-        with _trial(plan) as held:
+        with _trial(plan, now, wait) as held:
             yield held
         return
-    os.makedirs(plan.state_folder, mode=0o700, exist_ok=True)
-    path = os.path.join(plan.state_folder, f"{file_name(plan.scope)}.lock")
-    owner = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": now, "scope": plan.scope}
-    with Flock.acquire(path, owner, wait), KV.open(plan.state_folder) as kv:
+    with _lock(plan, plan.state_folder, now, wait), KV.open(plan.state_folder) as kv:
         held = Claim(plan, kv)
         held.journal.bind(plan.name, os.path.abspath(plan.file), os.path.exists)
         yield held
 
 
+def _lock(plan: Plan, folder: str, now: str, wait: float) -> Flock:
+    path = os.path.join(folder, f"{file_name(plan.scope)}.lock")
+    owner = {"pid": os.getpid(), "host": socket.gethostname(), "started_at": now, "scope": plan.scope}
+    return Flock.acquire(path, owner, wait)
+
+
 @contextmanager
-def _trial(plan: Plan) -> Iterator[Claim]:
-    """The same run over a throw-away state that knows what the real one knows; outputs go to the trial folder."""
-    folder = os.path.join(plan.state_folder, TRIAL, file_name(plan.scope))
-    shutil.rmtree(folder, ignore_errors=True)
+def _trial(plan: Plan, now: str, wait: float) -> Iterator[Claim]:
+    """The same run over a throw-away state that knows what the real one knows; outputs go beside it."""
+    trials = os.path.join(plan.state_folder, TRIAL)
+    folder = os.path.join(trials, file_name(plan.scope))
     known: dict[str, Known] = {}
     if os.path.exists(os.path.join(plan.state_folder, "cache.db")):
         with KV.open(plan.state_folder) as kv:
             known = Journal.peek(kv, plan.scope)
-    os.makedirs(folder, mode=0o700)
-    tried = trial_plan(plan, folder)
-    with KV.open(tried.state_folder) as kv:
-        yield Claim(tried, kv, known)
+    _make_folder(trials)
+    with _lock(plan, trials, now, wait):
+        shutil.rmtree(folder, ignore_errors=True)
+        _make_folder(folder)
+        tried = trial_plan(plan, folder)
+        with KV.open(tried.state_folder) as kv:
+            yield Claim(tried, kv, known)
+
+
+def _make_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise store_error(error, folder) from error
 
 
 def trial_plan(plan: Plan, folder: str) -> Plan:
-    """The plan with its outputs and state below a folder, and nothing archived."""
+    """The plan with its outputs and state below a folder, wherever its sink points, and nothing archived."""
     sink_end = End(Local(base=os.path.join(folder, "out")), folder)
-    return replace(plan, sink_end=sink_end, archive=Archive(), state_folder=folder)
+    return replace(plan, sink=plan.sink.inside(), sink_end=sink_end, archive=Archive(), state_folder=folder)
 
 
 def recover(held: Claim) -> int:
@@ -78,53 +104,72 @@ def recover(held: Claim) -> int:
     Gives the number of units that were finished.
     """
     journal = held.journal
-    intents = journal.intents()
-    lost = publish(intents)
+    done, lost, held.held = publish(journal.intents())
     for intent in lost:
         journal.redo(intent)
-    finished = [intent for intent in intents if intent not in lost]
-    journal.commit(finished)
-    for attempt in journal.attempts():
+    journal.commit(done)
+    _destroy(journal, [attempt for attempt in journal.attempts() if attempt["unit"] not in held.held])
+    pending = journal.pending()
+    tidy(held, pending)
+    if done or pending:
+        held.known = journal.known()
+    return len(done)
+
+
+def _destroy(journal: Journal, attempts: list[dict[str, Any]]) -> None:
+    for attempt in attempts:
         for staging in attempt["stagings"]:
             at(staging["store"]).remove(staging["folder"])
-    journal.destroyed(journal.attempts())
-    tidy(held, journal.pending())
-    held.known = journal.known()
-    return len(finished)
+    journal.destroyed(attempts)
 
 
-def tidy(held: Claim, pending: list[dict[str, Any]], run: Mapping[str, Any] | None = None) -> None:
-    """What is left after a commit: files to their archive, empty stagings away."""
+def tidy(held: Claim, pending: Sequence[Mapping[str, Any]]) -> None:
+    """What is left after a commit: files to their archive, empty stagings away; where it fails, next time."""
     places: dict[str, str] = {}
+    tidied: list[str] = []
     for left in pending:
-        if left["archive"] and (place := archive.move(left["archive"])):
-            places[left["unit"]] = place
-        tidy_stagings(left)
-    held.journal.tidied([left["unit"] for left in pending], places, run)
+        try:
+            if left["archive"] and (place := archive.move(left["archive"])):
+                places[left["unit"]] = place
+            tidy_stagings(left)
+            tidied.append(left["unit"])
+        except StoreError as error:
+            held.untidy[left["unit"]] = error
+    archive.sync([(left["archive"], places[left["unit"]]) for left in pending if left["unit"] in places])
+    held.journal.tidied(tidied, places)
 
 
 def due(
-    held: Claim, now: Any, *, full_refresh: bool, waiting: Callable[[Unit, Known], None]
+    held: Claim, now: datetime, passed: Callable[[str, str, EngineError], None], *, full_refresh: bool
 ) -> Iterator[Unit]:
     """The units to do now, in the source's order: new ones, changed ones, and those whose last try failed.
 
-    A unit that was refused waits for another spec, variable or version: `waiting` is told of it.
+    `passed` is told of those that are not tried: refused ones, which wait for another spec, variable or
+    version, and files whose name no state can hold.
     """
-    source, known = held.plan.source, held.known
-    roots = {"vars": held.plan.vars}
-    listed = list(source.units(held.places.source, roots, now))
+    listed = list(held.plan.source.units(held.places.source, {"vars": held.plan.vars}, now))
     present = {unit.id for unit in listed}
-    held.journal.mark_gone([name for name, last in known.items() if _went(name, last, present)])
+    held.journal.mark_gone([name for name, last in held.known.items() if _went(held, name, last, present)])
     for unit in (*_elsewhere(held, present), *listed):
-        last = known.get(unit.id)
-        if full_refresh or last is None or _is_due(unit, last, held.plan.spec_hash):
+        last = held.known.get(unit.id)
+        if unit.id in held.held:
+            continue
+        if not is_text(unit.id):
+            passed(shown_name(unit.id), "failed", unnamed(unit.id))
+        elif full_refresh or last is None or _is_due(unit, last, held.plan.spec_hash):
             yield unit
         elif last.status == "refused":
-            waiting(unit, last)
+            passed(unit.id, "refused", waiting())
 
 
-def _went(name: str, last: Known, present: set[str]) -> bool:
-    return name not in present and not last.gone and not last.archived
+def waiting() -> UnitError:
+    """What a refused unit is passed by with."""
+    return UnitError("D203", "refused before, and nothing changed since: not tried again", "mend the spec or the file")
+
+
+def _went(held: Claim, name: str, last: Known, present: set[str]) -> bool:
+    """Whether a file that was there is missing now; one that is only too young or left out is not."""
+    return name not in present and not (last.gone or last.archived or held.places.source.stat(name))
 
 
 def _is_due(unit: Unit, last: Known, spec: str) -> bool:
@@ -136,18 +181,58 @@ def _is_due(unit: Unit, last: Known, spec: str) -> bool:
 
 
 def _elsewhere(held: Claim, present: set[str]) -> Iterator[Unit]:
-    """Refused units whose file was archived: a mended spec takes it from its new place."""
-    source = held.plan.source
-    if not isinstance(source, Files):
-        return
+    """Refused units whose file was archived: they wait at their new place, and are taken from it."""
     for name, last in held.known.items():
-        if (
-            last.status == "refused"
-            and last.place
-            and name not in present
-            and last.spec != held.plan.spec_hash
-        ):
-            stat = held.places.source.stat(last.place)
-            if stat and stat.version == last.version:
-                unit = unit_of(stat._replace(path=name), source.pattern({"vars": held.plan.vars}))
-                yield Unit(name, stat, unit.values)
+        if last.status in ("refused", "failed") and last.place and name not in present:
+            unit = unit_now(held, name, last.place)
+            if unit:
+                yield unit
+
+
+def unit_now(held: Claim, name: str, path: str) -> Unit | None:
+    """A unit with its file as it stands at a path now; None where there is none any more."""
+    source, stat = held.plan.source, held.places.source.stat(path)
+    if stat is None or not isinstance(source, Files):
+        return None
+    unit = unit_of(stat._replace(path=name), source.pattern({"vars": held.plan.vars}))
+    return Unit(name, stat, unit.values)
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is UTF-8; the system gives the bytes of any other as lone surrogates."""
+    return not any("\ud800" <= char <= "\udfff" for char in name)
+
+
+def shown_name(name: str) -> str:
+    """A name with the bytes that are not UTF-8 spelled out."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def unnamed(name: str) -> UnitError:
+    """What a file is passed by with whose name is not UTF-8."""
+    return UnitError("D306", f"the file name `{shown_name(name)}` is not UTF-8", "rename the file")
+
+
+class Queue:
+    """The units that are due; one that changed under its reader is queued again, a few times."""
+
+    def __init__(self, held: Claim, units: Iterator[Unit]) -> None:
+        self._held = held
+        self._units = units
+        self._again: list[Unit] = []
+        self._changes: Counter[str] = Counter()
+
+    def take(self, most: int) -> list[Unit]:
+        """The next units, empty at the end."""
+        slate = [*islice(self._units, most)] or self._again
+        self._again = [] if slate is self._again else self._again
+        return slate
+
+    def again(self, unit: Unit) -> bool:
+        """Queue a unit as its file is now, behind all others; False where it changes too often or is gone."""
+        self._changes[unit.id] += 1
+        now = unit_now(self._held, unit.id, unit.stat.path)
+        if now is None or self._changes[unit.id] >= MOST_CHANGES:
+            return False
+        self._again.append(now)
+        return True

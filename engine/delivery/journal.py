@@ -1,6 +1,6 @@
 """What the state store holds for one pipeline and scope: units, attempts, intents and what is left to tidy.
 
-Every write checks the fencing number in its own transaction, so that a run which was taken over cannot commit.
+Every write checks the fencing number in its own transaction: a run which was taken over cannot commit.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ class Known(NamedTuple):
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Known:
         """From the unit's record."""
-        status, version, spec, sha256 = (
-            str(record[key] or "") for key in ("status", "version", "spec", "sha256")
-        )
+        status, version, spec, sha256 = (str(record[key] or "") for key in ("status", "version", "spec", "sha256"))
         return cls(
             status,
             version,
@@ -69,9 +67,7 @@ class Journal:
         with self._kv.transaction() as tx:
             entry = tx.get(FENCES, self.scope)
             if entry is None or entry.value != self._fence:
-                raise StoreError(
-                    "D102", f"another run took over `{self.scope}`", "this one stops; see `engine runs`"
-                )
+                raise StoreError("D102", f"another run took over `{self.scope}`", "this one stops; see `engine runs`")
             yield tx
 
     # --- what is there
@@ -118,11 +114,7 @@ class Journal:
     def _begin(self, tx: Transaction, unit: Unit, run: str, now: str, stagings: Any) -> Begun:
         done = tx.get(self.scope, f"unit/{unit.id}")
         last = tx.get(self.scope, f"attempt/{unit.id}")
-        first = (
-            last.value
-            if last and last.value["version"] == unit.stat.version
-            else {"run": run, "started_at": now}
-        )
+        first = last.value if last and last.value["version"] == unit.stat.version else {"run": run, "started_at": now}
         number = max(done.value["attempt"] if done else 0, last.value["number"] if last else 0) + 1
         begun = Begun(unit, number, first["run"], first["started_at"])
         attempt = {
@@ -142,7 +134,15 @@ class Journal:
             for intent in intents:
                 tx.set(self.scope, f"intent/{intent['unit']}", intent)
                 for output in intent["outputs"]:
-                    tx.set(OUTPUTS, output["address"], f"{self.scope} {intent['unit']}")
+                    self._own(tx, output["address"], intent["unit"])
+
+    def _own(self, tx: Transaction, output: str, unit: str) -> None:
+        """Of two runs that opened one path at the same time, the second stops before it publishes."""
+        entry, me = tx.get(OUTPUTS, output), f"{self.scope} {unit}"
+        if entry and entry.value != me:
+            raise StoreError("D303", f"`{output}` is the output of `{entry.value}` already",
+                             "make the sink's `path` differ for each pipeline and unit")  # fmt: skip
+        tx.set(OUTPUTS, output, me)
 
     def commit(self, intents: Sequence[Mapping[str, Any]]) -> None:
         """The units are done: their records, and what is left to tidy."""
@@ -161,9 +161,7 @@ class Journal:
         for removed in intent["remove"]:
             tx.delete(OUTPUTS, removed["address"])
         if intent["stagings"] or intent["archive"]:
-            tx.set(
-                self.scope, f"pending/{unit}", {key: intent[key] for key in ("unit", "stagings", "archive")}
-            )
+            tx.set(self.scope, f"pending/{unit}", {key: intent[key] for key in ("unit", "stagings", "archive")})
 
     def _keep_attempt(self, tx: Transaction, unit: str) -> None:
         """A later try goes on with the run and clock of the first; its staging is gone already."""
@@ -182,17 +180,18 @@ class Journal:
             for attempt in attempts:
                 self._keep_attempt(tx, attempt["unit"])
 
-    def tidied(
-        self, units: Sequence[str], places: Mapping[str, str], run: Mapping[str, Any] | None = None
-    ) -> None:
+    def tidied(self, units: Sequence[str], places: Mapping[str, str]) -> None:
         """Nothing is left to do for these units; `places` says where archived files are now."""
         with self._write() as tx:
             for unit in units:
                 tx.delete(self.scope, f"pending/{unit}")
             for unit, place in places.items():
                 self._moved(tx, unit, place)
-            if run:
-                tx.set(RUNS, run["run_id"], run)
+
+    def ended(self, run: Mapping[str, Any]) -> None:
+        """The record of a run."""
+        with self._write() as tx:
+            tx.set(RUNS, run["run_id"], run)
 
     def _moved(self, tx: Transaction, unit: str, place: str) -> None:
         entry = tx.get(self.scope, f"unit/{unit}")
@@ -201,6 +200,8 @@ class Journal:
 
     def mark_gone(self, units: Sequence[str]) -> None:
         """These units' files were not in a complete listing."""
+        if not units:
+            return
         with self._write() as tx:
             for unit in units:
                 entry = tx.get(self.scope, f"unit/{unit}")

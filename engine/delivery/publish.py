@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.delivery.archive import archive_of
 from engine.delivery.attempts import Attempt
 from engine.delivery.staging import Staging, address
+from engine.errors import StoreError
 from engine.kinds import Output, Store
 from engine.storage.local import at, content_hash
 
@@ -19,11 +20,12 @@ Intent = Mapping[str, Any]
 
 
 def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: str) -> dict[str, Any]:
-    """All that the rest of the protocol needs, and nothing that is secret. `record` is the unit's last one."""
+    """All that the rest of the protocol needs, and no secret. `record` is the unit's last one."""
     outputs = [_staged(attempt.staging, output) for output in attempt.outputs]
     rejects = [_staged(attempt.reject_staging, output) for output in (attempt.rejects_output,) if output]
     stagings = [staging.address() for staging in (attempt.staging, attempt.reject_staging) if staging.files]
-    kept = record["outputs"] if record and attempt.status in ("failed", "unchanged") else outputs
+    kept = record["outputs"] if record and attempt.status != "committed" else outputs
+    kept_rejects = record["rejects"] if record and attempt.status in ("failed", "unchanged") else rejects
     return {
         "unit": attempt.unit.id,
         "attempt": attempt.number,
@@ -39,7 +41,7 @@ def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: s
             "run": attempt.run,
             "spec": attempt.plan.spec_hash,
             "outputs": [_kept(output) for output in kept],
-            "rejects": [_kept(output) for output in rejects],
+            "rejects": [_kept(output) for output in kept_rejects],
             "books": attempt.books.as_dict(),
             "error": str(attempt.error) if attempt.error else None,
             "archived": False,
@@ -78,27 +80,45 @@ def _superseded(
     return [output for output in last if output["address"] not in now]
 
 
-def publish(intents: Sequence[Intent]) -> list[Intent]:
-    """Put every output in its place; gives back the intents whose staging folder is gone, to be redone."""
-    lost: list[Intent] = []
+class Published(NamedTuple):
+    """What became of intents: done; lost with their staging folder, to be redone; held up by their sink."""
+
+    done: list[Intent]
+    lost: list[Intent]
+    held: dict[str, StoreError]
+
+
+def publish(intents: Sequence[Intent]) -> Published:
+    """Put every output in its place; a unit whose sink refuses it keeps its intent, and the others go on."""
+    published = Published([], [], {})
     touched: dict[str, tuple[Store, set[str]]] = {}
     for intent in intents:
         if _is_lost(intent):
-            lost.append(intent)
+            published.lost.append(intent)
             continue
-        for output in intent["outputs"]:
-            store, folders = touched.setdefault(str(output["store"]), (at(output["store"]), set()))
-            _publish_one(store, output)
-            folders.update(_folders(output["path"]))
-        for removed in intent["remove"]:
-            _retract(removed)
+        try:
+            _publish_unit(intent, touched)
+        except StoreError as error:
+            published.held[intent["unit"]] = error
+        else:
+            published.done.append(intent)
     for store, folders in touched.values():
         store.sync(sorted(folders))
-    return lost
+    return published
+
+
+def _publish_unit(intent: Intent, touched: dict[str, tuple[Store, set[str]]]) -> None:
+    """Publish the outputs of one unit, noting the folders that are to be synced before it may commit."""
+    for output in intent["outputs"]:
+        store, folders = touched.setdefault(str(output["store"]), (at(output["store"]), set()))
+        _publish_one(store, output)
+        folders.update(_folders(output["path"]))
+    for removed in intent["remove"]:
+        _retract(removed)
 
 
 def _is_lost(intent: Intent) -> bool:
-    """A staged file missing from an intact folder was published; only a missing folder means to do it again."""
+    """A staged file missing from an intact folder was published; a missing folder means to do it again."""
     return any(not at(output["store"]).exists(output["folder"]) for output in intent["outputs"])
 
 
@@ -108,13 +128,12 @@ def _publish_one(store: Store, output: Mapping[str, Any]) -> None:
 
 
 def _folders(path: str) -> list[str]:
-    """The folder of a path and those above it, which may be new."""
+    """The folder of a path and those above it, which may be new, up to the one that all paths start at."""
     found = []
-    folder = posixpath.dirname(path)
-    while folder not in ("", "/", "..") and folder not in found:
+    while (folder := posixpath.dirname(path)) not in ("", path) and posixpath.basename(path) != "..":
         found.append(folder)
-        folder = posixpath.dirname(folder)
-    return found or ["."]
+        path = folder
+    return [*found, "."]
 
 
 def _retract(output: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from engine.errors import ChangedError
 from engine.kinds import Stat, Store
+from engine.storage.local import store_error
 
 SECOND: Final = 10**9
 FRESH: Final = 10**7
@@ -28,9 +29,14 @@ class Reading(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
-        data = self._file.read(size)
+        try:
+            data = self._file.read(size)
+        except OSError as error:
+            raise store_error(error, self._store.show(self._stat.path)) from error
         self._digest.update(data)
         self.bytes += len(data)
+        if self.bytes > self._stat.size:  # one that grows as fast as it is read would never end
+            raise self._changed()
         return data
 
     def readinto(self, buffer: Any) -> int:
@@ -52,11 +58,16 @@ class Reading(io.RawIOBase):
         """Read what is left and give the hash of all; ChangedError where the file is not what was claimed."""
         while self.read(1 << 20):
             pass
-        now = self._store.stat(self._stat.path)
-        if now != self._stat or self.bytes != self._stat.size:
-            raise ChangedError("D305", f"`{self._store.show(self._stat.path)}` changed while it was read",
-                               "it is read again; to wait for slow writers, set `min_age` on the source")  # fmt: skip
+        if self._store.stat(self._stat.path) != self._stat or self.bytes != self._stat.size:
+            raise self._changed()
         return self._digest.hexdigest()
+
+    def _changed(self) -> ChangedError:
+        return ChangedError(
+            "D305",
+            f"`{self._store.show(self._stat.path)}` changed while it was read",
+            "it is read again; to wait for slow writers, set `min_age` on the source",
+        )
 
 
 def settle(stat: Stat) -> None:

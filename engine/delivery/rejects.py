@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 from engine.delivery.books import Books
 from engine.kinds import Output, Stage
 from engine.language.jsontext import decode, encode
-from engine.records import Batch, Place, Reject
+from engine.records import MISSING, Batch, FieldError, Place, Reject
 
 RAW_WHOLE: Final = 64 * 1024
 RAW_KEPT: Final = 4 * 1024
@@ -77,7 +77,7 @@ class RejectWriter:
             "line": place.line,
             "offset": place.offset,
             "stage": reject.stage,
-            "errors": [error._asdict() for error in reject.errors],
+            "errors": [_stored(error) for error in reject.errors],
             "record": reject.record,
             **raw_of(place),
         }
@@ -103,6 +103,11 @@ class RejectWriter:
         if self._file:
             with suppress(OSError):  # what a full disk did not take is not wanted any more
                 self._file.close()
+
+
+def _stored(error: FieldError) -> dict[str, Any]:
+    """An error as JSON holds it: a value that is missing is null."""
+    return {**error._asdict(), "value": None if error.value is MISSING else error.value}
 
 
 def reject_id(unit: str, number: int, stage: str, child: int = 0) -> str:
@@ -134,4 +139,10 @@ def reject_schema() -> dict[str, Any]:
     """The JSON Schema of one line of the reject store."""
     properties = {name: {**schema, "description": doc} for name, (schema, doc, _) in REJECT_KEYS.items()}
     required = [name for name, (_, _, always) in REJECT_KEYS.items() if always]
-    return {"title": "a reject", "type": "object", "properties": properties, "required": required, "additionalProperties": False}  # fmt: skip
+    return {
+        "title": "a reject",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }

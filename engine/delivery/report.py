@@ -1,4 +1,4 @@
-"""What a run says of itself: the report of `--report`, the run record, and what the last lines are made of."""
+"""What a run says of itself: the report of `--report`, the run record, what the last lines are made of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from engine.delivery.attempts import Attempt, Places, merge
 from engine.delivery.books import IN, OUT, Books
-from engine.kinds import Store, Unit
+from engine.errors import EngineError
+from engine.kinds import Store
 from engine.plan import Plan
 
 WORST_FIRST: Final = (1, 5, 7, 6, 4, 9)
@@ -83,7 +84,6 @@ class Report:
     examples: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
     recovered_units: int = 0
-    skipped: int = 0
     duration: float = 0.0
     interrupted: bool = False
 
@@ -92,7 +92,7 @@ class Report:
         """The worst of its units."""
         if self.interrupted:
             return 130
-        return next((code for code in WORST_FIRST if code in self.codes), 0)
+        return next((code for code in WORST_FIRST if code in self.codes), max(self.codes, default=0))
 
     @property
     def status(self) -> str:
@@ -111,6 +111,7 @@ class Report:
             for code, example in attempt.rejects.examples.items():
                 self.examples.setdefault(code, example)
         record = intent["record"]
+        stands = record["outputs"] if attempt.status in ("committed", "unchanged") else []
         self.units.append({
             "id": attempt.unit.id,
             "status": attempt.status,
@@ -118,19 +119,35 @@ class Report:
             "records": attempt.books.as_dict(),
             "bytes": attempt.bytes,
             "seconds": round(attempt.seconds, 3),
-            "outputs": [_shown(output, places.sink) for output in record["outputs"]],
+            "outputs": [_shown(output, places.sink) for output in stands],
             "rejects_path": next((places.state.show(output["path"]) for output in record["rejects"]), None),
-            "error": error_of(attempt),
+            "error": error_of(attempt.error),
         })  # fmt: skip
 
-    def wait(self, unit: Unit) -> None:
-        """A unit that was refused before and waits for another spec, variable or version."""
-        self.codes.append(4)
-        message = "refused before, and nothing changed since: not tried again"
+    def passed(self, unit: str, status: str, error: EngineError) -> None:
+        """A unit that was not tried, or that a store holds up."""
+        self.codes.append(error.exit_code)
         self.units.append({
-            "id": unit.id, "status": "refused", "attempt": 0, "records": Books().as_dict(), "bytes": 0, "seconds": 0.0,
-            "outputs": [], "rejects_path": None, "error": {"code": "D203", "message": message, "help": ""},
+            "id": unit, "status": status, "attempt": 0, "records": Books().as_dict(), "bytes": 0,
+            "seconds": 0.0, "outputs": [], "rejects_path": None, "error": error_of(error),
         })  # fmt: skip
+
+    def end(self, held: Mapping[str, EngineError], untidy: Mapping[str, EngineError], duration: float) -> None:
+        """What the next run goes on with: units whose sink holds them up, files that are to be archived."""
+        for unit, error in held.items():
+            self.passed(unit, "held", error)
+        for unit, error in untidy.items():
+            self.untidy(unit, error)
+        self.duration = duration
+
+    def untidy(self, unit: str, error: EngineError) -> None:
+        """A committed unit whose archive has to wait."""
+        found = next((each for each in self.units if each["id"] == unit), None)
+        if found is None:
+            self.passed(unit, "committed", error)
+        else:
+            self.codes.append(error.exit_code)
+            found["error"] = found["error"] or error_of(error)
 
     def as_dict(self) -> dict[str, Any]:
         """The report as DESIGN §3 lists it; its schema is `schemas/report.schema.json`."""
@@ -161,7 +178,6 @@ def _shown(output: Mapping[str, Any], store: Store) -> dict[str, Any]:
     return {"path": store.show(output["path"]), "bytes": output["bytes"], "sha256": output["sha256"]}
 
 
-def error_of(attempt: Attempt) -> dict[str, str] | None:
+def error_of(error: EngineError | None) -> dict[str, str] | None:
     """What stopped a unit."""
-    error = attempt.error
     return {"code": error.code, "message": error.message, "help": error.help} if error else None

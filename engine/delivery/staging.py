@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+from collections.abc import Sequence
 from typing import Any, BinaryIO, Final
 
 from engine.errors import StoreError
@@ -20,7 +21,7 @@ def staging_name(scope: str, unit: str, number: int) -> str:
 
 def file_name(readable: str, whole: str = "") -> str:
     """A short name for a file or folder, safe everywhere, and one of its own for each `whole`."""
-    mark = hashlib.sha256((whole or readable).encode()).hexdigest()[:8]
+    mark = hashlib.sha256((whole or readable).encode()).hexdigest()[:12]
     return f"{_UNSAFE.sub('-', readable)[:40]}-{mark}"
 
 
@@ -36,9 +37,9 @@ class Staging:
     def open(self, path: str) -> BinaryIO:
         """A file that will stand at `path` once it is published."""
         if self.store.exists(path) and self.store.stat(path) is None:
-            raise StoreError(
-                "C104", f"`{self.store.show(path)}` is a folder, a file is needed", "choose another path"
-            )
+            raise StoreError("C104", f"`{self.store.show(path)}` is a folder, a file is needed", "choose another path")
+        if not self.files:
+            self.store.remove(self.folder)  # of a run that was killed, and whose state was lost since
         self.files.append(path)
         return self.store.create(self.staged(path))
 
@@ -46,17 +47,18 @@ class Staging:
         """Where a file stands until then."""
         return posixpath.join(self.folder, posixpath.relpath(path, self.root or "."))
 
-    def folders(self) -> list[str]:
+    def folders(self) -> set[str]:
         """The folders whose entries must be synced before an intent may name the files."""
         if not self.files:
-            return []
+            return set()
         inside = {posixpath.dirname(self.staged(path)) for path in self.files}
         between = {parent for folder in inside for parent in _between(folder, self.folder)}
-        return sorted(inside | between | {self.folder, self.root or "."}, reverse=True)
+        return inside | between | {self.folder, self.root or "."}
 
     def destroy(self) -> None:
         """Remove it: a late rename of something gone fails, so this is the fence."""
         self.store.remove(self.folder)
+        self.files.clear()
 
     def address(self) -> dict[str, Any]:
         """What finds this folder again."""
@@ -70,6 +72,14 @@ def _between(folder: str, top: str) -> list[str]:
         found.append(folder)
         folder = posixpath.dirname(folder)
     return found
+
+
+def sync_stagings(stagings: Sequence[Staging]) -> None:
+    """Sync what an intent is going to name, each folder once."""
+    stores = {address(staging.store, ""): staging.store for staging in stagings}
+    for where, store in stores.items():
+        folders = [each.folders() for each in stagings if address(each.store, "") == where]
+        store.sync(sorted(set().union(*folders), reverse=True))
 
 
 def address(store: Store, path: str) -> str:

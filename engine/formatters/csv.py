@@ -41,10 +41,9 @@ class Csv(Formatter):
 
 class _Rows(Encoder):
     def __init__(self, options: Csv, columns: Sequence[str]) -> None:
+        self._delimiter, self._quote = options.delimiter, options.quote
         self._text = io.StringIO()
-        self._writer = csv.writer(
-            self._text, delimiter=options.delimiter, quotechar=options.quote, lineterminator="\n"
-        )
+        self._writer = csv.writer(self._text, delimiter=options.delimiter, quotechar=options.quote, lineterminator="\n")
         self._columns = list(columns)
         self._wants_header = options.header
         self._chosen = options.columns != "mapped"
@@ -54,8 +53,20 @@ class _Rows(Encoder):
             self._columns = list(records[0])
         rows = [self._row(record) for record in records]  # a record that fails leaves nothing behind
         header = self._header() if records else b""
+        return header + self._written(rows)
+
+    def _written(self, rows: Sequence[Sequence[str]]) -> bytes:
+        """The rows; the library leaves a carriage return without quotes, so rows with one are written here."""
         self._writer.writerows(rows)
-        return header + self._taken()
+        data = self._taken()
+        if b"\r" not in data:
+            return data
+        return "".join(self._delimiter.join(map(self._quoted, row)) + "\n" for row in rows).encode()
+
+    def _quoted(self, cell: str) -> str:
+        special = ("\r", "\n", self._delimiter, self._quote)
+        needed = any(sign in cell for sign in special) or (not cell and len(self._columns) == 1)
+        return self._quote + cell.replace(self._quote, 2 * self._quote) + self._quote if needed else cell
 
     def tail(self) -> bytes:
         return self._header()
@@ -65,8 +76,7 @@ class _Rows(Encoder):
         if not self._wants_header or not self._columns:
             return b""
         self._wants_header = False
-        self._writer.writerow(self._columns)
-        return self._taken()
+        return self._written([self._columns])
 
     def _taken(self) -> bytes:
         data = self._text.getvalue().encode()

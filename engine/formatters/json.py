@@ -35,11 +35,7 @@ class _List(Encoder):
     def body(self, records: Sequence[Mapping[str, Value]]) -> bytes:
         if not records:
             return b""
-        texts = (
-            [_indented(record) for record in records]
-            if self._pretty
-            else [encode(record) for record in records]
-        )
+        texts = [_indented(record) for record in records] if self._pretty else [encode(record) for record in records]
         before = b"," if self._started else b""
         self._started = True
         return before + b",".join(texts)

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from engine.language.paths import PUBLIC_HEADS, Path
 from engine.language.patterns import Pattern
-from engine.options import INVALID, Pointer, Report, build, convert
+from engine.options import INVALID, Pointer, Report, build, convert, report_needed
+from engine.records import MISSING
 from engine.registry import Resolver, find_resolver, resolvers
+from engine.spelling import listed, suggest
 
 MAKERS: Final = ("source", "value", "fields", "each", "pairs", "pairs_from", "list")
 BLANKS: Final = ("keep", "omit", "null")
@@ -49,6 +51,7 @@ FIELD_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
     ),
     "names": (
         {
+            "title": "`names`",
             "type": "object",
             "properties": {name: {"type": "string"} for name in ("name", "type", "value")},
             "additionalProperties": False,
@@ -58,6 +61,7 @@ FIELD_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
     "as": ({"enum": list(PAIR_TYPES)}, "The type that a pair says, where not the value's own."),
     "pairs_from": (
         {
+            "title": "`pairs_from`",
             "type": "object",
             "properties": {
                 "path": {"type": "string", "description": "The object whose keys become pairs."},
@@ -118,7 +122,7 @@ class Field:
     places: tuple[Pointer, ...] = ()
     value: Any = None
     chain: tuple[Use, ...] = ()
-    default: Any = None
+    default: Any = MISSING
     required: bool = False
     checks: Checks = Checks()
     on_error: str = "reject"
@@ -134,6 +138,12 @@ class Field:
     def name(self) -> str:
         """Its target as the spec writes it."""
         return ".".join(self.target)
+
+    @property
+    def path(self) -> str:
+        """Its name with those of the fields around it: `customer.email`, `lines.sku`."""
+        parts = self.pointer[self.pointer.index("fields") :] if "fields" in self.pointer else ()
+        return ".".join(str(name) for name in parts[1::2])
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ class FieldMap:
 def parse_mapping(doc: Mapping[str, Any], pointer: Pointer, report: Report) -> FieldMap:
     """The map that a document says; every problem goes to `report`."""
     blank = doc.get("blank", "keep")
-    passing = doc.get("pass_through", False)
+    passing = False if report.broken((*pointer, "pass_through")) else doc.get("pass_through", False)
     source = convert(Path, doc["source"], (*pointer, "source"), report) if "source" in doc else None
     return FieldMap(
         fields=parse_fields(doc.get("fields") or {}, (*pointer, "fields"), report, str(blank)),
@@ -172,7 +182,7 @@ def parse_fields(doc: Any, pointer: Pointer, report: Report, blank: str) -> tupl
     for name, body in doc.items():
         at = (*pointer, name)
         target = _target(str(name), at, report)
-        if target and not report.broken(at):
+        if target:
             working = str(name).startswith("_")
             made.append(parse_field(body, at, report, blank, target=target, working=working))
     _check_targets(made, report)
@@ -185,16 +195,14 @@ def _target(name: str, pointer: Pointer, report: Report) -> tuple[str, ...] | No
     at = 0
     while at < len(name):
         match = _QUOTED_PART.match(name, at)
-        if (
-            not match
-            or (match.end() < len(name) and name[match.end()] != ".")
-            or match.end() == len(name) - 1
-        ):
+        if not match or (match.end() < len(name) and name[match.end()] != ".") or match.end() == len(name) - 1:
             report(
                 "M102",
                 pointer,
                 f"`{name}` is not a target",
-                "write a name, or names with dots between",
+                "a part in quotes stands alone between dots: `'\"a.b\".c'`"
+                if '"' in name
+                else "write a name, or names with dots between",
                 key=True,
             )
             return None
@@ -207,9 +215,12 @@ def _target(name: str, pointer: Pointer, report: Report) -> tuple[str, ...] | No
 
 
 def _check_targets(fields: Sequence[Field], report: Report) -> None:
-    """`p` and `p.q` in one map are an error: one of them would be lost."""
-    seen = {made.target: made for made in fields}
+    """`p` and `p.q` in one map are an error, and so is `p` twice: one of them would be lost."""
+    seen = {made.target: made for made in reversed(fields)}
     for made in fields:
+        if seen[made.target] is not made and seen[made.target].working == made.working:
+            help = "keep one of the two, or rename one"
+            report("M103", made.pointer, f"`{made.name}` is made twice", help, key=True)
         for size in range(1, len(made.target)):
             if other := seen.get(made.target[:size]):
                 report("M103", made.pointer, f"`{made.name}` is inside `{other.name}`, which is made too",
@@ -227,9 +238,12 @@ def parse_field(
 ) -> Field:
     """One field from its short form, its list of paths, or its object."""
     empty = Field(target, pointer, "source", working=working, blank=blank)
+    if report.refused(pointer):
+        return empty
     if isinstance(body, str | list):
         return replace(empty, **_paths(body, pointer, report))
     maker = _maker(body, pointer, report)
+    body = {key: value for key, value in body.items() if not _refused((*pointer, key), report)}
     made = replace(
         empty,
         maker=maker,
@@ -237,13 +251,18 @@ def parse_field(
         required=body.get("required", False),
         on_error=body.get("on_error", "reject"),
         blank=body.get("blank", blank),
-        default=_literal(body, "default", pointer, report),
+        default=_literal(body, "default", pointer, report) if "default" in body else MISSING,
         value=_literal(body, "value", pointer, report),
         checks=_checks(body, pointer, report),
         says=body.get("as", ""),
         names=body.get("names", {}),
     )
     return replace(made, **_parts(maker, body, pointer, report, made.blank))
+
+
+def _refused(pointer: Pointer, report: Report) -> bool:
+    """Whether the value of a key cannot be read; what holds fields of its own is looked at part by part."""
+    return report.broken(pointer) if pointer[-1] in ("pairs_from", "names") else report.refused(pointer)
 
 
 def _maker(body: Mapping[str, Any], pointer: Pointer, report: Report) -> str:
@@ -264,23 +283,19 @@ def _maker(body: Mapping[str, Any], pointer: Pointer, report: Report) -> str:
             )
         return given[0]
     if not given:
-        report("M101", pointer, "nothing makes the value", f"give one of {_listed(MAKERS)}", key=True)
+        if all(key in FIELD_KEYS or not suggest(str(key), MAKERS) for key in body):
+            report("M101", pointer, "nothing makes the value", f"give one of {listed(MAKERS)}", key=True)
         return "value"
     return _both(given, pointer, report)
 
 
 def _both(given: Sequence[str], pointer: Pointer, report: Report) -> str:
-    report("M101", pointer, f"{_listed(given)} both make the value", "keep one of them", key=True)
+    word = "both" if len(given) == 2 else "all"
+    report("M101", pointer, f"{listed(given)} {word} make the value", "keep one of them", key=True)
     return given[0]
 
 
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
-
-
-def _parts(
-    maker: str, body: Mapping[str, Any], pointer: Pointer, report: Report, blank: str
-) -> dict[str, Any]:
+def _parts(maker: str, body: Mapping[str, Any], pointer: Pointer, report: Report, blank: str) -> dict[str, Any]:
     """What belongs to each way of making a value."""
     parts: dict[str, Any] = {}
     if "source" in body or "each" in body:
@@ -288,35 +303,27 @@ def _parts(
         parts.update(_paths(body[key], (*pointer, key), report))
     if maker in ("fields", "each", "pairs") and (key := "pairs" if maker == "pairs" else "fields") in body:
         parts["fields"] = _nested(key, body, pointer, report, blank)
-    if maker == "list":
+    if maker == "list" and "list" in body:
         items = enumerate(body["list"])
         parts["fields"] = tuple(parse_field(item, (*pointer, "list", i), report, blank) for i, item in items)
-    if maker == "pairs_from":
-        free = body["pairs_from"]
-        parts.update(_paths(free["path"], (*pointer, "pairs_from", "path"), report))
+    if maker == "pairs_from" and (free := body.get("pairs_from")):
+        if "path" in free:
+            parts.update(_paths(free["path"], (*pointer, "pairs_from", "path"), report))
         parts["except_keys"] = tuple(free.get("except", ()))
         parts["key_types"] = free.get("types", {})
     return parts
 
 
-def _nested(
-    key: str, body: Mapping[str, Any], pointer: Pointer, report: Report, blank: str
-) -> tuple[Field, ...]:
+def _nested(key: str, body: Mapping[str, Any], pointer: Pointer, report: Report, blank: str) -> tuple[Field, ...]:
     if key == "fields":
         return parse_fields(body[key], (*pointer, key), report, blank)
     items = body[key].items()
-    return tuple(
-        parse_field(item, (*pointer, key, name), report, blank, target=(str(name),)) for name, item in items
-    )
+    return tuple(parse_field(item, (*pointer, key, name), report, blank, target=(str(name),)) for name, item in items)
 
 
 def _paths(value: Any, pointer: Pointer, report: Report) -> dict[str, Any]:
     """The paths of a source, and where each stands in the spec."""
-    items = (
-        [(value, pointer)]
-        if isinstance(value, str)
-        else [(item, (*pointer, i)) for i, item in enumerate(value)]
-    )
+    items = [(value, pointer)] if isinstance(value, str) else [(item, (*pointer, i)) for i, item in enumerate(value)]
     found = [(convert(Path, item, at, report), at) for item, at in items]
     return {
         "sources": tuple(path for path, _ in found if path is not INVALID),
@@ -330,10 +337,19 @@ def _literal(body: Mapping[str, Any], key: str, pointer: Pointer, report: Report
     return value
 
 
+HEADED: Final = {
+    "value": "write `source: {0}`",
+    "default": "the last of a list of sources is a default too: `source: [.., {0}]`",
+    "one_of": "a check compares with literals only",
+}
+"""What to write instead of a head, by the key that it stands at."""
+
+
 def check_literal(value: Any, pointer: Pointer, report: Report) -> None:
     """A literal that begins with a head would be written as it stands: an error."""
     if isinstance(value, str) and value.split(".", 1)[0].split("[", 1)[0] in PUBLIC_HEADS:
-        report("M105", pointer, f"`{value}` is a path where a literal stands", f"write `source: {value}`")
+        help = next(help for key, help in HEADED.items() if key in pointer[-2:])
+        report("M105", pointer, f"`{value}` is a path where a literal stands", help.format(value))
 
 
 def _checks(body: Mapping[str, Any], pointer: Pointer, report: Report) -> Checks:
@@ -361,14 +377,13 @@ def parse_chain(doc: Any, pointer: Pointer, report: Report) -> tuple[Use, ...]:
 def _use(doc: Any, pointer: Pointer, report: Report) -> Use | None:
     name = doc if isinstance(doc, str) else doc.get("type") if isinstance(doc, dict) else None
     found = find_resolver(name) if isinstance(name, str) else None
-    if found is None or report.broken(pointer):
+    if found is None or report.refused(pointer):
         return None
     given = doc if isinstance(doc, dict) else {}
     options = build(found.options, given, pointer, report)
     if any(value is INVALID for value in options.values()):
         if isinstance(doc, str):
-            needed = ", ".join(option.name for option in found.options if option.required)
-            report("S202", pointer, f"`{name}` needs {needed}", f"write `{{type: {name}, {needed}: ..}}`")
+            report_needed(f"resolver `{name}`", doc, found.options, pointer, report)
         return None
     return Use(found, options, pointer)
 

@@ -123,9 +123,7 @@ class Replacement:
 
     def expand(self, match: Any) -> bytes:
         """The bytes for one match; a group that took no part gives nothing."""
-        return b"".join(
-            [piece if isinstance(piece, bytes) else match.group(piece) or b"" for piece in self._pieces]
-        )
+        return b"".join([piece if isinstance(piece, bytes) else match.group(piece) or b"" for piece in self._pieces])
 
     def __reduce__(self) -> Any:
         return Replacement, (self.text,)
@@ -149,9 +147,7 @@ def _compile(text: str) -> Any:
     except UnicodeEncodeError as error:
         raise OptionError("M306", "the pattern holds half a character (a lone surrogate)", _HELP) from error
     if _asks_for_a_byte(text):
-        raise OptionError(
-            "M306", rf"`{text}`: `\C` would match one byte of a character", "`.` is a character"
-        )
+        raise OptionError("M306", rf"`{text}`: `\C` would match one byte of a character", "`.` is a character")
     return compiled
 
 

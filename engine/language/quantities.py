@@ -39,7 +39,10 @@ class Size(int):
         return cls(number * unit)
 
     def __str__(self) -> str:
-        return next((f"{self // size}{unit}" for unit, size in reversed(SIZES.items()) if self and not self % size), "0B")
+        return next(
+            (f"{self // size}{unit}" for unit, size in reversed(SIZES.items()) if self and not self % size),
+            "0B",
+        )
 
 
 class Duration(float):

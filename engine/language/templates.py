@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
 from engine.errors import OptionError, UnitError
 from engine.language.frames import RUN_KEYS, UNIT_KEYS
+from engine.language.times import text_of
 from engine.records import MISSING
+from engine.spelling import suggest
 
 ROOTS: Final = ("unit", "run", "vars", "record", "request")
 LONGEST_PART: Final = 200
@@ -29,12 +31,21 @@ Encode = Callable[[str, "Slot"], str]
 
 @dataclass(frozen=True)
 class Slot:
-    """One `{root.key:format}`; `span` is where it stands in the template."""
+    """One `{root.key:format}`: `span` says where it stands, `leads` whether a segment begins with it."""
 
     root: str
     key: str
     format: str
     span: tuple[int, int]
+    leads: bool = True
+
+    @property
+    def slashed(self) -> bool:
+        """Whether its own slashes separate folders."""
+        return (self.root, self.key) in SLASHED or bool(self.format)
+
+    def __str__(self) -> str:
+        return f"{{{self.root}.{self.key}{f':{self.format}' if self.format else ''}}}"
 
 
 @dataclass(frozen=True)
@@ -51,13 +62,7 @@ class Template:
     def parse(cls, value: Any) -> Template:
         """The template that a text says; OptionError M401 or M402 where a slot cannot be filled."""
         text = str(value)
-        parts: list[str | Slot] = []
-        at = 0
-        for match in _SLOT.finditer(text):
-            parts.append(text[at : match.start()])
-            parts.append(match[0][0] if match[1] is None else _slot(match))
-            at = match.end()
-        return cls(text, tuple(part for part in (*parts, text[at:]) if part))
+        return cls(text, tuple(part for part in _parts(text) if part))
 
     @property
     def slots(self) -> tuple[Slot, ...]:
@@ -74,20 +79,50 @@ class Template:
             head += part
         return head
 
+    @property
+    def inside(self) -> Template:
+        """The same names below the folder that they are relative to, whatever `/` or `..` they begin with."""
+        *folders, name = self.head.split("/")
+        head = "/".join([*(each for each in folders if each not in ("", ".", "..")), name])
+        start = self.slots[0].span[0] if self.slots else len(self.text)
+        first = self.parts.index(self.slots[0]) if self.slots else len(self.parts)
+        return Template(head + self.text[start:], (head, *self.parts[first:]))
+
     def render(self, roots: Mapping[str, Mapping[str, Any]], encode: Encode) -> str:
         """The text with each slot filled from `roots` and passed through `encode`."""
-        return "".join(
-            part if isinstance(part, str) else encode(_fill(part, roots), part) for part in self.parts
-        )
+        return "".join(part if isinstance(part, str) else encode(_fill(part, roots), part) for part in self.parts)
 
 
-def _slot(match: re.Match[str]) -> Slot:
+def _parts(text: str) -> Iterator[str | Slot]:
+    """Literals and slots; `{{` is one brace, and so is a `}}` that pairs with it."""
+    at = doubled = 0
+    segment = ""  # what stands before the slot in its segment
+    for match in _SLOT.finditer(text):
+        literal = text[at : match.start()]
+        segment = (segment + literal).rsplit("/", 1)[-1]
+        yield literal
+        if match[1] is not None:
+            slot = _slot(match, leads=not segment.strip("."))
+            segment = "" if slot.slashed else segment + "x"
+            yield slot
+        else:
+            single = match[0] == "{{" or doubled > 0
+            doubled += 1 if match[0] == "{{" else -single
+            segment += match[0]
+            yield match[0][0] if single else match[0]
+        at = match.end()
+    yield text[at:]
+
+
+def _slot(match: re.Match[str], *, leads: bool) -> Slot:
     root, key, format = match[1], match[2].strip(), match[3] or ""
-    slot = Slot(root, key, format, (match.start(), match.end() - match.start()))
+    slot = Slot(root, key, format, (match.start(), match.end() - match.start()), leads)
     known = {"unit": UNIT_KEYS, "run": RUN_KEYS}.get(root)
     if not key or (known and key not in known):
-        names = ", ".join(known or ("a name",))
-        raise OptionError("M401", f"`{match[0]}` names nothing of `{root}`", f"known: {names}", slot.span)
+        near = suggest(key, known or ())
+        names = f"known: {', '.join(known)}" if known else f"write `{{{root}.name}}`"
+        help = f"did you mean `{{{root}.{near}}}`?" if near else names
+        raise OptionError("M401", f"`{match[0]}` names nothing of `{root}`", help, slot.span)
     if match[3] is not None:
         _check_format(slot, match[0])
     return slot
@@ -98,19 +133,24 @@ def _check_format(slot: Slot, text: str) -> None:
     codes = _CODE.findall(slot.format)
     if not codes or any(code not in _CODES or code == "%" for code in codes) or len(slot.format) > 60:
         known = "%Y %m %d %H %M %S %j %y"
-        raise OptionError(
-            "M402", f"`{text}` has no time format behind the colon", f"codes: {known}", slot.span
-        )
+        raise OptionError("M402", f"`{text}` has no time format behind the colon", f"codes: {known}", slot.span)
 
 
 def _fill(slot: Slot, roots: Mapping[str, Mapping[str, Any]]) -> str:
     value: Any = roots.get(slot.root, {}).get(slot.key, MISSING)
     if slot.format:
         if not isinstance(value, date):
-            raise UnitError(
-                "D301", f"`{{{slot.root}.{slot.key}:{slot.format}}}` is not a time", "leave the format out"
-            )
+            raise UnitError("D301", f"`{slot}` has no value in a file name", "give it a value")
         return _CODE.sub(lambda code: _time_part(value, code[1]), slot.format)
+    return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    """A value as text, written as everywhere else; blank ones are empty."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date):
+        return text_of(value)
     return "" if value is MISSING or value is None else str(value)
 
 
@@ -131,25 +171,25 @@ def _time_part(value: date, code: str) -> str:
 def file_part(text: str, slot: Slot) -> str:
     """A slot's text as part of a file name: it never leaves its segment, nor the template's folder.
 
-    What is not a letter, digit or ` ._@+=,-` is percent-encoded, as is a leading dot; over 200 bytes it is
-    cut and hashed.
+    What is not a letter, digit or ` ._@+=,-` is percent-encoded, as is the leading dot of a segment; over 200
+    bytes it is cut and hashed.
     """
-    if (slot.root, slot.key) in SLASHED or slot.format:
+    if slot.slashed:
         return "/".join(_segment(part) for part in text.split("/"))
     if not text:
         raise UnitError("D302", f"`{{{slot.root}.{slot.key}}}` is blank in a file name", "give it a value")
-    return _segment(text)
+    return _segment(text, leads=slot.leads)
 
 
 def path_of(template: Template, roots: Mapping[str, Mapping[str, Any]]) -> str:
-    """The path that a template names; a first slot that is blank does not move it to the root of the machine."""
+    """The path that a template names; a first slot that is blank does not move it to the machine's root."""
     made = template.render(roots, file_part)
     return posixpath.normpath(made if template.text.startswith("/") else made.lstrip("/"))
 
 
-def _segment(text: str) -> str:
+def _segment(text: str, *, leads: bool = True) -> str:
     made = "".join(char if char.isalnum() or char in _KEPT else _percent(char) for char in text)
-    if made.startswith("."):
+    if leads and made.startswith("."):
         made = "%2E" + made[1:]
     if len(made.encode()) <= LONGEST_PART:
         return made

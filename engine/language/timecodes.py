@@ -101,7 +101,7 @@ def _scan(text: str) -> Iterator[tuple[str, Code | None]]:
 class Codes:
     """A format of `%` codes, compiled both ways."""
 
-    __slots__ = ("_gets", "_order", "_parts", "_reads", "_shape", "_template", "parts", "text")
+    __slots__ = ("_get", "_order", "_parts", "_reads", "_shape", "_template", "parts", "text")
 
     def __init__(self, text: str) -> None:
         pieces = list(_scan(text))
@@ -114,17 +114,16 @@ class Codes:
         shapes = [f"({code.shape})" if code else re.escape(piece) for piece, code in pieces]
         # Python's own `re`: every shape is ours and of one width or a few names, so it cannot run away.
         self._shape = re.compile("".join(shapes), re.ASCII).fullmatch
-        self._gets = [code.get for code in codes]
-        self._template = "".join(
-            [code.template if code else piece.replace("%", "%%") for piece, code in pieces]
-        )
+        self._get = _getter(codes)
+        self._template = "".join([code.template if code else piece.replace("%", "%%") for piece, code in pieces])
         self._order = _plain_order(self.parts)
 
     def write(self, value: date, unit: str = "s") -> str:
         """The time in this format; a day is its midnight."""
         if not isinstance(value, datetime):
             value = datetime(value.year, value.month, value.day)
-        return self._template % tuple([get(value) for get in self._gets])
+        text: str = self._template % self._get(value)
+        return text
 
     def read(self, text: str, unit: str = "s", *, truncate: bool = False) -> date:
         """The time that a text of this format says."""
@@ -156,6 +155,15 @@ class Codes:
             and not {"hour", "hour12"} <= parts
             and ("offset" not in parts or bool(clock))
         )
+
+
+def _getter(codes: list[Code]) -> Callable[[date], Any]:
+    """What fills the template from a time; numbers that are attributes of it are taken together."""
+    gets = [code.get for code in codes]
+    names = [code.part for code in codes]
+    if all(isinstance(get, attrgetter) for get in gets) and "micros" not in names:
+        return attrgetter(*names)
+    return lambda time: tuple([get(time) for get in gets])
 
 
 def _plain_order(parts: list[str]) -> Callable[[list[int]], tuple[int, ...]] | None:

@@ -6,6 +6,7 @@ certain; every problem goes to the report.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -18,8 +19,9 @@ from engine.language.paths import Name, Path
 from engine.language.shapes import ANY, Lost, Shape, follow, scalar, type_of
 from engine.language.times import TimeFormat
 from engine.options import Pointer, Report
+from engine.records import is_blank, plain
 from engine.registry import NUMBERS, SCALARS
-from engine.spelling import describe, suggest
+from engine.spelling import a, describe, suggest
 
 UNIT_SHAPE: Final = Shape(
     "object",
@@ -31,6 +33,23 @@ RUN_SHAPE: Final = Shape(
     "object", {**dict.fromkeys(RUN_KEYS, scalar("text")), "started_at": scalar("instant")}, closed=True
 )
 TIMES: Final = ("date", "instant", "local")
+
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([Ee][+-]?[0-9]{1,6})?")
+GIVEN: Final = ("$unit", "$run", "$vars")
+"""The heads whose members the engine and the spec name, not the input."""
+EXAMPLES: Final = {
+    "text": '`"none"`',
+    "int": "`0`",
+    "decimal": "`0.0`",
+    "float": "`0.0`",
+    "bool": "`false`",
+    "date": "`2026-01-31`",
+    "instant": "`2026-01-31T12:00:00Z`",
+    "local": "`2026-01-31T12:00:00`",
+    "list": "`[]`",
+    "object": "`{}`",
+}
+"""A literal of each type, for messages."""
 
 
 @dataclass
@@ -79,8 +98,11 @@ def _check_fields(fields: Sequence[Field], scope: Scope, report: Report) -> tupl
 
 def _check_field(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     typed, shape = MAKERS[made.maker](made, scope, report)
-    typed = replace(typed, type=shape.type)
-    if typed.default is not None:
+    typed = replace(typed, type=shape.type if shape.sure else "any")  # what a sample suggests is no promise
+    if made.on_error == "drop_item" and scope.item is None:
+        at = (*made.pointer, "on_error")
+        report("M205", at, "`drop_item` stands outside `each`", "write `blank`: there is no item to drop")
+    if not is_blank(typed.default):
         typed = replace(typed, default=_default(typed, report))
     if typed.checks:
         typed = replace(typed, checks=_typed_checks(typed, report))
@@ -111,7 +133,8 @@ def _value(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
 def _object(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     inside = scope.beside()
     if made.sources:
-        inside = scope.inner(_source_shapes(made, scope, report)[0])
+        shapes = _source_shapes(made, scope, report)
+        inside = scope.inner(shapes[0] if len(shapes) == 1 else ANY)
     fields = _check_fields(made.fields or (), inside, report)
     return replace(made, fields=fields), Shape("object", dict(inside.out), sure=True)
 
@@ -123,10 +146,9 @@ def _each(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     if listed.type in SCALARS:
         report(
             "M302",
-            made.pointer,
-            f"`each` takes a list, the evidence shows {listed.type}",
+            made.places[0],
+            f"`each` takes a list, here it gets {listed.type}",
             "use `source`",
-            key=True,
         )
     inside = scope.inner(item, item)
     if made.fields is None:
@@ -210,9 +232,11 @@ def _out(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | 
         return None
     name = path.steps[0].text if path.steps and isinstance(path.steps[0], Name) else None
     if name is not None and name not in around.out:
-        made = ", ".join(around.out) or "none"
         later = "is made further down" if name in around.coming else "is not a field here"
-        report("M203", pointer, f"`{name}` {later}", f"`$out` holds the fields above: {made}")
+        near = suggest(name, around.out)
+        above = f"`$out` holds the fields above: {', '.join(around.out) or 'none'}"
+        help = f"did you mean `{near}`?" if near and name not in around.coming else above
+        report("M203", pointer, f"`{name}` {later}", help, span=path.spans[0])
         return None
     return Shape("object", dict(around.out))
 
@@ -221,28 +245,44 @@ def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, report:
     shape, step = lost.shape, path.steps[lost.step]
     span = (path.spans[lost.step][0], path.spans[lost.step][1] - path.spans[lost.step][0])
     if shape.type != "object" or not isinstance(step, Name):
-        inside = path.text[: path.spans[lost.step][0]].rstrip(".[") or "the record"
-        hint = (
-            "use `[0]` for one item, `each` for all" if shape.type == "list" else f"`{inside}` has no parts"
-        )
-        report("M209", pointer, f"`{inside}` is {shape.type} here", hint, span=span)
+        inside = path.text[: path.spans[lost.step][0]].rstrip(".[")
+        what = f"`{inside}`" if inside else "the record"
+        report("M209", pointer, f"{what} is {a(shape.type)} here", _inside_help(shape, what), span=span)
         return
     names = list(shape.fields)
     near = suggest(step.text, names)
-    seen = f"seen: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
-    if start.total:
-        seen += f" ({start.total} sample record{'s' if start.total != 1 else ''})"
-    help = f"did you mean `{path.text[: path.spans[lost.step][0]]}{near}`?" if near else _literal_help(path)
     level = "error" if shape.closed or near else "warning"
-    report(
-        "M204", pointer, f"`{path.text}` does not exist in the input", help, span=span, seen=seen, level=level
-    )
+    where = "does not exist in the input" if level == "error" else "is in no record of the sample"
+    message = f"`{path.text}` {where}" if path.head not in GIVEN else f"`{path.head}` has no `{step.text}`"
+    help = f"did you mean `{_mended(path, lost.step, near)}`?" if near else _literal_help(path, step.text)
+    report("M204", pointer, message, help, span=span, seen=_seen(names, start.total), level=level)
 
 
-def _literal_help(path: Path) -> str:
+def _seen(names: Sequence[str], total: int) -> str:
+    """What the evidence has where the path looks for more."""
+    more = ", …" if len(names) > 12 else ""
+    records = f" ({total} sample record{'s' if total != 1 else ''})" if total else ""
+    return f"seen: {', '.join(names[:12]) or 'nothing'}{more}{records}"
+
+
+def _mended(path: Path, step: int, near: str) -> str:
+    """The path with one step replaced."""
+    start, end = path.spans[step]
+    return f"{path.text[:start]}{near}{path.text[end:]}"
+
+
+def _inside_help(shape: Shape, what: str) -> str:
+    if shape.type == "list":
+        return "use `[0]` for one item, `each` for all"
+    return "its members have names, not numbers" if shape.type == "object" else f"{what} has no parts"
+
+
+def _literal_help(path: Path, name: str) -> str:
+    if path.head == "$vars":
+        return f"declare it: `vars: {{{name}: ..}}`"
     if len(path.steps) == 1 and path.head == "":
         return f"a literal is `{{value: {path.text}}}`"
-    return "see what comes in with `engine preview`"
+    return "" if path.head in GIVEN else "see what comes in with `engine preview`"
 
 
 def _warn_of_projection(path: Path, pointer: Pointer, report: Report) -> None:
@@ -254,9 +294,7 @@ def _warn_of_projection(path: Path, pointer: Pointer, report: Report) -> None:
 # --- chains, defaults, checks -------------------------------------------------------------------------------
 
 
-def _check_chain(
-    chain: Sequence[Use], shape: Shape, made: Field, report: Report
-) -> tuple[tuple[Use, ...], Shape]:
+def _check_chain(chain: Sequence[Use], shape: Shape, made: Field, report: Report) -> tuple[tuple[Use, ...], Shape]:
     checked = []
     for use in chain:
         takes = use.resolver.takes
@@ -298,15 +336,27 @@ def _default(made: Field, report: Report) -> Any:
     try:
         return as_type(made.default, made.type)
     except (RecordError, OptionError):
-        help = f'write `"{made.default}"`' if made.type == "text" else f"write a default of type {made.type}"
+        quoted = made.type in NUMBERS and isinstance(made.default, str) and _fits(made.default, made.type)
+        help = f"write {a(made.type)}, such as {EXAMPLES[made.type]}"
+        help = f'write `"{written(made.default)}"`' if made.type == "text" else help
+        help = f"write `{made.default}` without quotes" if quoted else help
         report("M303", (*made.pointer, "default"), f"the default is {found}, the field is {made.type}", help)
         return made.default
+
+
+def _fits(text: str, type: str) -> bool:
+    """Whether a text would be a literal of the type without its quotes."""
+    try:
+        return type_of(read_as(text, type)) == type
+    except (RecordError, OptionError, ValueError, ArithmeticError):
+        return False
 
 
 def as_type(literal: Any, type: str) -> Any:
     """A literal of a spec as a value of a type: numbers mix, times are read from their text."""
     if type in NUMBERS and type_of(literal) in NUMBERS and (type != "int" or isinstance(literal, int)):
-        return float(literal) if type == "float" else literal if type == "int" else Decimal(str(literal))
+        exact = plain(Decimal(str(literal)))
+        return float(literal) if type == "float" else literal if type == "int" else exact
     if type in TIMES and isinstance(literal, str):
         value = TimeFormat.parse("iso8601").read(literal)
         if type_of(value) == type:
@@ -330,7 +380,7 @@ def _typed_checks(made: Field, report: Report) -> Checks:
             "M312",
             (*at, key),
             f"`{key}` measures text or a list, the field is {made.type}",
-            "use `min` and `max`",
+            "use `min` and `max`" if made.type in (*NUMBERS, *TIMES) else "leave it out",
         )
     return replace(
         checks,
@@ -342,11 +392,7 @@ def _typed_checks(made: Field, report: Report) -> Checks:
 
 def written(literal: Any) -> str:
     """A literal as the text written, whatever YAML made of it."""
-    return (
-        {True: "true", False: "false"}.get(literal, str(literal))
-        if isinstance(literal, bool)
-        else str(literal)
-    )
+    return {True: "true", False: "false"}.get(literal, str(literal)) if isinstance(literal, bool) else str(literal)
 
 
 def _member(member: Any, made: Field, index: int, report: Report) -> Any:
@@ -354,7 +400,8 @@ def _member(member: Any, made: Field, index: int, report: Report) -> Any:
     try:
         return read_as(written(member), made.type)
     except (RecordError, OptionError, ValueError, ArithmeticError):
-        report("M305", (*made.pointer, "one_of", index), f"`{written(member)}` is not {made.type}", f"the field is {made.type}: write members of that type")  # fmt: skip
+        help = f"the field is {made.type}: write members of that type, such as {EXAMPLES[made.type]}"
+        report("M305", (*made.pointer, "one_of", index), f"`{written(member)}` is not {a(made.type)}", help)
         return member
 
 
@@ -363,7 +410,7 @@ def read_as(text: str, type: str) -> Any:
     if type == "bool":
         return {"true": True, "false": False}[text] if text in ("true", "false") else _refuse(text, type)
     if type in ("int", "decimal", "float"):
-        number = Decimal(text) if text.isascii() and "_" not in text else _refuse(text, type)
+        number = Decimal(text) if _NUMBER.fullmatch(text) else _refuse(text, type)
         return int(number) if type == "int" and number == number.to_integral_value() else number
     if type in TIMES:
         return as_type(text, type)
@@ -379,12 +426,13 @@ def _bound(bound: Any, key: str, made: Field, report: Report) -> Any:
         return bound
     if made.type not in (*NUMBERS, *TIMES):
         report("M308", (*made.pointer, key), f"`{key}` bounds numbers and times, the field is {made.type}",
-               f"use `{key}_length` for text" if made.type == "text" else "leave it out")  # fmt: skip
+               f"use `{key}_length`" if made.type in ("text", "list") else "leave it out")  # fmt: skip
         return None
     try:
         return read_as(written(bound), made.type)
     except (RecordError, OptionError, ValueError, ArithmeticError):
-        report("M308", (*made.pointer, key), f"`{written(bound)}` is not {made.type}", f"write a {made.type}")
+        help = f"write {a(made.type)}, such as {EXAMPLES[made.type]}"
+        report("M308", (*made.pointer, key), f"`{written(bound)}` is not {a(made.type)}", help)
         return None
 
 

@@ -32,7 +32,7 @@ class Zone:
         """The zone, looked up once to see that it is there."""
         zone = cls(value)
         if not isinstance(value, str) or (_offset(value) is None and value not in names()):
-            raise OptionError("M308", f"{show(value)} is not a time zone", _help(str(value)))
+            raise OptionError("M314", f"{show(value)} is not a time zone", _help(str(value)))
         return zone
 
     @property
@@ -91,9 +91,8 @@ def _offset(text: str) -> timedelta | None:
 def _help(text: str) -> str:
     from difflib import get_close_matches
 
-    known = {name.lower(): name for name in names()} | {
-        name.rsplit("/", 1)[-1].lower(): name for name in sorted(names())
-    }
+    places = [name for name in sorted(names()) if "/" in name or name == "UTC"]  # not `EST` for `CEST`
+    known = {name.lower(): name for name in places} | {name.rsplit("/", 1)[-1].lower(): name for name in places}
     near = get_close_matches(text.lower(), known, n=1)
     suggestion = f"did you mean `{known[near[0]]}`? " if near else ""
     return f"{suggestion}A zone is an IANA name such as `Europe/Berlin`, `UTC`, or an offset such as `+02:00`"

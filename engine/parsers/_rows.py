@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from engine.parsers._lines import Block
@@ -50,16 +51,21 @@ class Rows:
         self.data, self.offset, self.line = block
         self._first = 0  # rows taken off the front
         self._parsed: list[Row | Damage] | None = None
+        self._is_fast = False
 
     def parsed(self) -> list[Row | Damage]:
         """Every row that is left, in order; what cannot be read is Damage."""
         if self._parsed is None:
             fast = self._fast()
+            self._is_fast = fast is not None
             self._parsed = [row for row, _ in self._slow()] if fast is None else fast
         return self._parsed[self._first :] if self._first else self._parsed
 
     def spans(self) -> Sequence[Span]:
         """Where each of these rows stands in the block."""
+        lines = _lines(self.data)
+        if self._is_fast and len(lines) == self._first + len(self.parsed()):  # then every row is one line
+            return _LineSpans(lines, self.line, self._first)
         return [span for _, span in self._slow()][self._first :]
 
     def take_first(self) -> Row | Damage | None:
@@ -73,7 +79,8 @@ class Rows:
         if not any(char in self.data for char in self._dialect.spans_lines):
             return None
         self._parsed = self._fast()
-        if self._parsed is not None:
+        self._is_fast = self._parsed is not None
+        if self._is_fast:
             return None
         lines = _Lines(self.data, self._dialect.comment)
         for _ in self._read(lines):
@@ -110,8 +117,9 @@ class Rows:
             except StopIteration:
                 return
             except csv.Error as error:
-                if lines.ended:
+                if lines.ended:  # it stands where the open row began
                     lines.open = True
+                    return
                 row = Damage("R106", _reason(str(error), self._dialect))
             if row or self._dialect.keep_blank:
                 yield _checked(row or [""]), Span(self.line + lines.start_line, lines.start, lines.stop)
@@ -121,7 +129,7 @@ class _Lines:
     """A block's lines as text, one at a time, knowing where the row began that asks for them."""
 
     def __init__(self, data: bytes, comment: str) -> None:
-        self._lines = data.splitlines(keepends=True) if b"\r" not in data else _split(data)
+        self._lines = _lines(data)
         self._comment = comment.encode()
         self._next = 0
         self._begins = True
@@ -153,8 +161,28 @@ class _Lines:
         raise StopIteration
 
 
-def _split(data: bytes) -> list[bytes]:
-    """Lines end at a line feed only: a lone carriage return is for the reader to judge."""
+class _LineSpans(Sequence[Span]):
+    """Where rows of one line each stand; a place is made when it is asked for."""
+
+    def __init__(self, lines: Sequence[bytes], number: int, taken: int) -> None:
+        self._lines = lines
+        self._number = number
+        self._taken = taken
+        self._starts = list(accumulate(map(len, lines), initial=0))
+
+    def __len__(self) -> int:
+        return len(self._lines) - self._taken
+
+    def __getitem__(self, index: Any) -> Any:
+        at = self._taken + index
+        start = self._starts[at]
+        return Span(self._number + at, start, start + len(self._lines[at].rstrip(b"\r\n")))
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """The lines with their ends: a line feed ends one, a lone carriage return is for the reader to judge."""
+    if b"\r" not in data:
+        return data.splitlines(keepends=True)
     lines = [line + b"\n" for line in data.split(b"\n")]
     lines[-1] = lines[-1][:-1]
     return lines if lines[-1] else lines[:-1]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Annotated, BinaryIO, ClassVar, Literal
 
 from engine.errors import OptionError, UnitError
 from engine.kinds import Limits
 from engine.parsers._lines import Block, LineParser, Oversize, blocks
-from engine.parsers._rows import Dialect, Rows
+from engine.parsers._rows import Dialect, Row, Rows
 from engine.records import Batch, Damage, Value
 from engine.registry import Doc, component
 from engine.spelling import WHITE_SPACE, listed
@@ -23,9 +24,7 @@ class Header:
     require: Annotated[list[str], Doc("Columns that must be there.")] = ()  # type: ignore[assignment]
     optional: Annotated[list[str], Doc("Columns that may be there.")] = ()  # type: ignore[assignment]
     allow_extra: Annotated[bool, Doc("Whether other columns may be there too.")] = True
-    order: Annotated[
-        bool, Doc("Whether the columns stand in the order in which this contract names them.")
-    ] = False
+    order: Annotated[bool, Doc("Whether the columns stand in the order in which this contract names them.")] = False
 
 
 @component("csv", "parser", examples=[{"type": "csv"}, {"type": "csv", "delimiter": ";", "trim": True}])
@@ -45,18 +44,14 @@ class Csv(LineParser):
     escape: Annotated[str, Doc("The character that takes the meaning from the next one, instead of doubled quotes.", max=1)] = ""  # fmt: skip
     header: Annotated[bool | Header, Doc("Whether the first row names the columns, or a contract that it must keep.")] = True  # fmt: skip
     names: Annotated[list[str], Doc("The names of the columns of an input without a header.")] = ()  # type: ignore[assignment]
-    skip: Annotated[
-        int, Doc("Lines before the header, or before the first row, that are not read.", min=0)
-    ] = 0
+    skip: Annotated[int, Doc("Lines before the header, or before the first row, that are not read.", min=0)] = 0
     comment: Annotated[str, Doc("A row that begins with this character is not read.", max=1)] = ""
     trim: Annotated[bool, Doc("Take blank space off the ends of every cell and column name.")] = False
     blank_lines: Annotated[Literal["skip", "record"], Doc("Whether an empty line is skipped or is a row with one empty cell.")] = "skip"  # fmt: skip
 
     def __post_init__(self) -> None:
         if self.header is False and not self.names:
-            raise OptionError(
-                "S209", "`header: false` needs `names`", "name the columns: `names: [sku, qty]`"
-            )
+            raise OptionError("S209", "`header: false` needs `names`", "name the columns: `names: [sku, qty]`")
         if len(set(self.names)) < len(self.names):
             raise OptionError("S209", "`names` holds a name twice", "each column needs a name of its own")
 
@@ -98,9 +93,7 @@ class Csv(LineParser):
         names = [cell.strip(WHITE_SPACE) for cell in first] if self.trim else first
         twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         if twice:
-            raise UnitError(
-                "R122", f"the header names {listed(twice)} twice", "give each column a name of its own"
-            )
+            raise UnitError("R122", f"the header names {listed(twice)} twice", "give each column a name of its own")
         self._keep_contract(names)
         return names
 
@@ -119,47 +112,56 @@ class Csv(LineParser):
             wrong.append(f"the order is {listed(present)}")
         if wrong:
             found = listed(names) if names else "nothing"
-            raise UnitError(
-                "R123", f"the header breaks its contract: {'; '.join(wrong)}", f"it reads: {found}"
-            )
+            raise UnitError("R123", f"the header breaks its contract: {'; '.join(wrong)}", f"it reads: {found}")
 
 
 def _records(rows: Rows, names: Sequence[str], trim: bool) -> list[Value]:
     """Each row as a record by column name; a ragged one is damaged."""
-    width = len(names)
-    made: list[Value] = []
-    for row in rows.parsed():
-        if isinstance(row, Damage):
-            made.append(row)
-        elif len(row) != width:
-            made.append(Damage("R101", f"the row has {len(row)} cells, the header {width}"))
-        else:
-            made.append(dict(zip(names, [cell.strip(WHITE_SPACE) for cell in row] if trim else row)))  # noqa: B905
-    return made
+    width, found = len(names), rows.parsed()
+    if trim:
+        found = [_trimmed(row) for row in found]
+    return [
+        dict(zip(names, row)) if type(row) is list and len(row) == width else _damaged(row, width)  # noqa: B905
+        for row in found
+    ]
+
+
+def _trimmed(row: Row | Damage) -> Row | Damage:
+    return row if isinstance(row, Damage) else [cell.strip(WHITE_SPACE) for cell in row]
+
+
+def _damaged(row: Row | Damage, width: int) -> Damage:
+    """What is wrong with a row that is no record."""
+    if isinstance(row, Damage):
+        return row
+    return Damage("R101", f"the row has {len(row)} cells, the header {width}")
 
 
 def _whole_rows(stream: BinaryIO, limits: Limits, dialect: Dialect, skip: int) -> Iterator[Rows | Oversize]:
     """Blocks of whole rows: a row whose quote is open at the end of a block goes on in the next."""
-    tail: Block | None = None
-    for block in blocks(stream, limits):
+    held: Block | None = None
+    enough = 0  # a quote that is open is looked for again when there is twice as much to look at
+    for block in chain(blocks(stream, limits), (None,)):
+        if isinstance(block, Block):
+            block, skip = _skip_lines(block, skip)  # noqa: PLW2901
+            held = Block(held.data + block.data, held.offset, held.line) if held else block
+            if len(held.data) < enough:
+                continue
+        if held:
+            rows = Rows(dialect, held)
+            held = rows.take_tail()
+            enough = min(2 * len(held.data), limits.record) if held else 0
+            if rows.data:
+                yield rows
+        if held and (not isinstance(block, Block) or len(held.data) > limits.record):
+            raise _never_closed(held)
         if isinstance(block, Oversize):
-            _refuse_open(tail)
             yield block
-            continue
-        block, skip = _skip_lines(block, skip)  # noqa: PLW2901
-        rows = Rows(dialect, Block(tail.data + block.data, tail.offset, tail.line) if tail else block)
-        tail = rows.take_tail()
-        if tail and len(tail.data) > limits.record:
-            _refuse_open(tail)
-        if rows.data:
-            yield rows
-    _refuse_open(tail)
 
 
-def _refuse_open(tail: Block | None) -> None:
-    if tail:
-        message = f"the quote that opens in line {tail.line} (byte {tail.offset:,}) is never closed"
-        raise UnitError("R121", message, "close it, or set `quote` to another character")
+def _never_closed(tail: Block) -> UnitError:
+    message = f"the quote that opens in line {tail.line} (byte {tail.offset:,}) is never closed"
+    return UnitError("R121", message, "close it, or set `quote` to another character")
 
 
 def _skip_lines(block: Block, skip: int) -> tuple[Block, int]:

@@ -31,16 +31,12 @@ class Jsonl(LineParser):
             if isinstance(block, Oversize):
                 batch = block.batch(number, limits.record)
             else:
-                batch = Batch(
-                    block.data, block.offset, number, *_readers(block.data, block.line, limits.depth)
-                )
+                batch = Batch(block.data, block.offset, number, *_readers(block.data, block.line, limits.depth))
             yield batch
             number += len(batch)
 
 
-def _readers(
-    data: bytes, line: int, depth: int
-) -> tuple[Callable[[], Sequence[Value]], Callable[[], Sequence[Span]]]:
+def _readers(data: bytes, line: int, depth: int) -> tuple[Callable[[], Sequence[Value]], Callable[[], Sequence[Span]]]:
     return partial(_decode_lines, data, depth), partial(_spans, data, line)
 
 

@@ -116,9 +116,7 @@ def uuid5(
         Example("a=b", error="R221", options={"decode": True}),
     ],
 )
-def base64(
-    value: str, *, decode: Annotated[bool, Doc("Whether to read base64 instead of writing it.")] = False
-) -> str:
+def base64(value: str, *, decode: Annotated[bool, Doc("Whether to read base64 instead of writing it.")] = False) -> str:
     """The text's UTF-8 bytes in base64 (RFC 4648, `+` `/`, padded, one line), or the text that base64 holds.
 
     Reading refuses anything but that form, and bytes that are not UTF-8.
@@ -128,8 +126,6 @@ def base64(
     try:
         return binascii.a2b_base64(value, strict_mode=True).decode()
     except UnicodeDecodeError as error:
-        raise RecordError(
-            "R221", f"{show(value)} is base64 of bytes that are not UTF-8 text", value
-        ) from error
+        raise RecordError("R221", f"{show(value)} is base64 of bytes that are not UTF-8 text", value) from error
     except ValueError as error:
         raise RecordError("R221", f"{show(value)} is not base64", value) from error

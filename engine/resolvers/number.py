@@ -104,9 +104,7 @@ def decimal(
     value: Any,
     *,
     places: Annotated[int | None, Doc("Exactly so many places.", min=0, max=MAX_DIGITS)] = None,
-    rounding: Annotated[
-        Rounding | None, Doc("How digits beyond `places` are rounded; refused unless said.")
-    ] = None,
+    rounding: Annotated[Rounding | None, Doc("How digits beyond `places` are rounded; refused unless said.")] = None,
     decimal_separator: Annotated[str, Doc("What stands before the fraction.", min=1, max=1)] = ".",
     group_separator: Annotated[str, Doc("What may stand between groups of three digits.", max=1)] = "",
     exponent: Annotated[bool, Doc("Whether `1.5e3` is a number.")] = False,
@@ -152,6 +150,9 @@ def float_(value: Any) -> float:
     Refuses what is too large for a double, NaN and Infinity.
     """
     if isinstance(value, str):
+        whole, dot, fraction = value.partition(".")
+        if whole.isdigit() and (fraction.isdigit() or not dot) and value.isascii() and len(value) < 300:
+            return float(value)  # the commonest shape, and too short to be too large
         if not DECIMAL(value):
             raise RecordError("R213", f"{show(value)} is not a number", value)
         if len(value) > MAX_DIGITS:
@@ -159,7 +160,7 @@ def float_(value: Any) -> float:
         number = float(value)
     else:
         number = _nearest(_given(value, "R213"))
-    if math.isinf(number):
+    if not -math.inf < number < math.inf:
         raise RecordError("R213", f"{show(value)} is too large for a float: use decimal", value)
     return number
 
@@ -291,9 +292,7 @@ def band(
     value: Any,
     *,
     below: Annotated[Limits, Doc("The name for numbers below each limit; the lowest that fits is taken.")],
-    above: Annotated[
-        str | None, Doc("The name for numbers at or above the last limit; missing unless said.")
-    ] = None,
+    above: Annotated[str | None, Doc("The name for numbers at or above the last limit; missing unless said.")] = None,
 ) -> Any:
     """The name of the band that the number lies in; a number on a limit lies above it."""
     index = bisect_right(below.limits, _given(value, "R214"))

@@ -23,9 +23,7 @@ from engine.spelling import WHITE_SPACE, show
 
 MAX_WIDTH: Final = 10_000
 
-_SEPARATORS: Final = re.escape(
-    WHITE_SPACE + r"""-\_.,;:!?()[]{}<>"&+*=|#@/""" + "\u2010\u2011\u2012\u2013\u2014«»„“”"
-)
+_SEPARATORS: Final = re.escape(WHITE_SPACE + r"""-\_.,;:!?()[]{}<>"&+*=|#@/""" + "\u2010\u2011\u2012\u2013\u2014«»„“”")
 _WORDS: Final = re.compile(f"[^{_SEPARATORS}]+").sub
 _RUNS: Final = re.compile(f"[{WHITE_SPACE}]+").sub
 _NOT_SLUG: Final = re.compile("[^a-z0-9]+").sub
@@ -69,9 +67,7 @@ def lower(value: str) -> str:
     return value.lower()
 
 
-@resolver(
-    takes="text", gives="text", examples=[Example("o'neil MARY-ann", "O'neil Mary-Ann"), Example("A1", "A1")]
-)
+@resolver(takes="text", gives="text", examples=[Example("o'neil MARY-ann", "O'neil Mary-Ann"), Example("A1", "A1")])
 def title(value: str) -> str:
     """Each word with a capital first and small letters after it; an apostrophe does not end a word."""
     return _WORDS(_capital, value)
@@ -104,9 +100,7 @@ def slug(value: str) -> str:
     return _NOT_SLUG("-", bare.lower().translate(_LATIN)).strip("-")
 
 
-@resolver(
-    takes="text", gives="text", examples=[Example("<b>a</b> &amp; b", "a &amp; b"), Example("1 < 2", "1 < 2")]
-)
+@resolver(takes="text", gives="text", examples=[Example("<b>a</b> &amp; b", "a &amp; b"), Example("1 < 2", "1 < 2")])
 def strip_tags(value: str) -> str:
     """The text without `<...>` tags and comments; nothing is put in their place and no entity is decoded.
 
@@ -133,9 +127,7 @@ def replace(
 ) -> str:
     """The text with every match of the pattern replaced; refuses a `to` that asks for a group it has not."""
     if to.groups > pattern.groups:
-        raise RecordError(
-            "R210", rf"`{to}` asks for group {to.groups} of a pattern that has {pattern.groups}", value
-        )
+        raise RecordError("R210", rf"`{to}` asks for group {to.groups} of a pattern that has {pattern.groups}", value)
     return pattern.replace(value, to)
 
 
@@ -242,9 +234,7 @@ def join(value: list[Any], *, by: Annotated[str, Doc("The text between two parts
 def slice_(
     value: str,
     *,
-    start: Annotated[
-        int, Doc("The first character, counted from 0; a negative number counts from the end.")
-    ] = 0,
+    start: Annotated[int, Doc("The first character, counted from 0; a negative number counts from the end.")] = 0,
     stop: Annotated[int | None, Doc("The first character left out; negative counts from the end.")] = None,
 ) -> str:
     """The characters from `start` up to `stop`; what lies beyond the text is not there."""
@@ -277,9 +267,7 @@ def pad(
     gives="text",
     examples=[Example("abcdef", "abc", options={"length": 3}), Example("ab", "ab", options={"length": 3})],
 )
-def truncate(
-    value: str, *, length: Annotated[int, Doc("How many characters there are at most.", min=0)]
-) -> str:
+def truncate(value: str, *, length: Annotated[int, Doc("How many characters there are at most.", min=0)]) -> str:
     """The first characters of the text, `length` of them at most."""
     return value[: max(length, 0)]
 

@@ -7,7 +7,9 @@ A time value is a day (`date`), a moment (`instant`) or a local time without zon
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Final
 
 from engine.errors import RecordError
@@ -111,9 +113,33 @@ def instant(
     return time if isinstance(time, Instant) else times.as_moment(time, zone, ambiguous)
 
 
+def _prepared(
+    *, to: TimeFormat, format: InputFormat = ISO, zone: Zone | None = None, **more: Any
+) -> Callable[[Any], str]:
+    """`format_date` with its options; a plain moment of ISO text goes straight to its `%` codes."""
+    full: Callable[[Any], str] = partial(format_date, to=to, format=format, zone=zone, **more)
+    if format.text != ISO.text or zone is None or not to.needs_zone or to.needs_moment:
+        return full
+    read, is_plain_utc, write = dt.datetime.fromisoformat, times.is_plain_utc, to.write
+    info = None if zone.info is dt.UTC else zone.info
+    same = not info and to.text == "%Y-%m-%d"  # the first ten characters
+
+    def straight(value: Any) -> str:
+        if type(value) is not str or not is_plain_utc(value):
+            return full(value)
+        try:
+            moment = read(value)
+            return value[:10] if same else write(moment.astimezone(info) if info else moment)
+        except (ValueError, OverflowError):
+            return full(value)  # which says what is wrong
+
+    return straight
+
+
 @resolver(
     takes=READABLE,
     gives="text",
+    prepare=_prepared,
     examples=[
         Example("2024-01-31", "31 Jan 2024", options={"to": "%d %b %Y"}),
         Example("2024-01-31T10:00:00Z", "11:00", options={"to": "%H:%M", "zone": "Europe/Berlin"}),
@@ -163,9 +189,7 @@ def shift(
     below 1 or over 9999.
     """
     if seconds and not isinstance(value, dt.datetime):
-        raise RecordError(
-            "R218", f"{show(value)} is a day, which has no seconds: make it an `instant` first", value
-        )
+        raise RecordError("R218", f"{show(value)} is a day, which has no seconds: make it an `instant` first", value)
     try:
         moved = _by_months(value, years * 12 + months) + dt.timedelta(days=days, seconds=seconds)
     except (OverflowError, ValueError) as error:

@@ -34,12 +34,8 @@ WORDS: Final = {
 def bool_(
     value: Any,
     *,
-    true: Annotated[
-        list[str] | None, Doc("The texts that mean true, compared exactly; needs `false` too.")
-    ] = None,
-    false: Annotated[
-        list[str] | None, Doc("The texts that mean false, compared exactly; needs `true` too.")
-    ] = None,
+    true: Annotated[list[str] | None, Doc("The texts that mean true, compared exactly; needs `false` too.")] = None,
+    false: Annotated[list[str] | None, Doc("The texts that mean false, compared exactly; needs `true` too.")] = None,
 ) -> bool:
     """Whether the text is one of `true 1 yes y` (in any case) and not one of `false 0 no n`.
 

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Annotated, Any, BinaryIO, Final, Literal
 
 from engine.errors import RecordError
@@ -25,14 +26,12 @@ class Files(Sink):
     The file appears whole or not at all. A path that ends in `.gz` is compressed, without time and name.
     """
 
-    path: Annotated[
-        Template, Doc("The file's path; a slot never leaves the folder that the literal text names.")
-    ]
-    formatter: Annotated[Formatter | None, Doc("How records are written; by the extension unless given.")] = (
-        None
-    )
+    path: Annotated[Template, Doc("The file's path; a slot never leaves the folder that the literal text names.")]
+    formatter: Annotated[Formatter | None, Doc("How records are written; by the extension unless given.")] = None
     connection: Annotated[str, Doc("The connection the file goes to; none: this machine.")] = ""
-    when_empty: Annotated[Literal["skip", "write"], Doc("A unit without records: no file, or one without records.")] = "skip"  # fmt: skip
+    when_empty: Annotated[Literal["skip", "write"], Doc("A unit without records: no file, or one without records.")] = (
+        "skip"
+    )
 
     @property
     def root(self) -> str:
@@ -42,6 +41,10 @@ class Files(Sink):
     def target(self, roots: Roots) -> str:
         """The path of a unit's file."""
         return path_of(self.path, roots)
+
+    def inside(self) -> Files:
+        """The same files below the folder that paths are relative to."""
+        return replace(self, path=self.path.inside)
 
     def writer(self, roots: Roots, columns: Sequence[str], stage: Stage) -> Writer:
         """The file of one unit."""

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 
 from engine.kinds import Roots, Source, Stat, Store, Unit
 from engine.language.quantities import Duration
-from engine.language.templates import Template, file_part
+from engine.language.templates import Template, path_of
 from engine.records import Instant
 from engine.registry import Doc, component
 from engine.storage.globs import expand, static_head
@@ -41,7 +41,7 @@ class Files(Source):
 
     def pattern(self, roots: Roots) -> str:
         """The glob with its variables filled in; what they hold is no part of the pattern."""
-        return self.path.render(roots, file_part)
+        return path_of(self.path, roots)
 
     def units(self, store: Store, roots: Roots, now: datetime) -> Iterator[Unit]:
         """The files that are there now, in order."""
@@ -84,9 +84,9 @@ def strip_compression(name: str) -> str:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """A file's name without its format and compression suffixes, and its format (`a.csv.gz` is `a`, `csv`)."""
-    name = strip_compression(name)
-    match = _SUFFIX.search(name)
-    if not match or match.start() == 0:
-        return name, ""
-    return name[: match.start()], match[0][1:].lower()
+    """A file's name without its format and compression suffixes, and these: `a` and `.csv.gz`."""
+    stem = strip_compression(name)
+    match = _SUFFIX.search(stem)
+    if match and match.start() > 0:
+        stem = stem[: match.start()]
+    return stem, name[len(stem) :]

@@ -4,20 +4,60 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
+from engine.kinds import Stat
 from engine.language.fields import FieldMap, walk
-from engine.language.paths import Name
-from engine.language.templates import Template
+from engine.language.paths import Name, Path
+from engine.language.templates import Slot, Template
 from engine.options import Pointer, Report
 from engine.plan import End
-from engine.sources.files import Files
+from engine.sources.files import Files, unit_of
 from engine.spec.settings import ArchiveOptions
+from engine.spelling import listed, suggest
 from engine.storage.globs import expand, is_glob, matches
 
+ROOTS: Final = ("unit", "run", "vars")
+TIMED: Final = ("mtime", "date", "started_at")
+OUTCOMES: Final = ("success", "partial", "error")
+_WILD: Final = re.compile(r"\*+|\?|\[!?(.)[^\]]*\]")
+_VARS: Final = re.compile(r"""\$vars\b(?:\s*\.\s*(?:"([^"]*)"|([^\s.\[\]|&!?*<>=(){},'"`]+)))?""")
 VARYING: Final = ("id", "name", "stem", "path")
 """The keys of a unit that differ from file to file in one folder."""
+
+
+def check_slots(source: Any, sink: Any, archive: Any, vars: Mapping[str, str], report: Report) -> None:
+    """Slots that nothing fills where they stand: a source knows no unit yet, and no path knows a record."""
+    ends = ((("source", "path"), source, ("vars",)), (("sink", "path"), sink, ROOTS), *(
+        (("archive", outcome), archive, ROOTS) for outcome in OUTCOMES))  # fmt: skip
+    for pointer, part, roots in ends:
+        template = getattr(part, pointer[1], None)
+        for slot in template.slots if template else ():
+            _check_slot(slot, pointer, roots, vars, report)
+
+
+def _check_slot(slot: Slot, pointer: Pointer, roots: Collection[str], vars: Mapping[str, str], report: Report) -> None:
+    if slot.root not in roots:
+        message = f"`{slot}` is not known here"
+        report("M401", pointer, message, f"known here: {listed(roots)}", span=slot.span)
+    elif slot.root == "vars" and slot.key not in vars:
+        near = suggest(slot.key, vars)
+        help = f"did you mean `{{vars.{near}}}`?" if near else f"declare it: `vars: {{{slot.key}: ..}}`"
+        report("M401", pointer, f"`{slot}` names no variable", help, span=slot.span)
+    elif slot.format and not _is_time(slot, vars):
+        report(
+            "M404",
+            pointer,
+            f"`{slot}` has a time format and holds no time",
+            "leave the format out",
+            span=slot.span,
+        )
+
+
+def _is_time(slot: Slot, vars: Mapping[str, str]) -> bool:
+    return vars.get(slot.key) == "date" if slot.root == "vars" else slot.key in TIMED
 
 
 def check_places(
@@ -29,7 +69,7 @@ def check_places(
     if isinstance(source, Files):
         _check_shared_name(source, sink.path, report)
         _check_reread(source, sink.path, source_end, sink_end, ("sink", "path"), "output", report)
-    for outcome in ("success", "partial", "error"):
+    for outcome in OUTCOMES:
         template = getattr(archive, outcome)
         if template is not None:
             place = ("archive", outcome)
@@ -43,9 +83,7 @@ def _check_inside(template: Template, end: End, pointer: Pointer, report: Report
     behind = template.text[len(template.head) :]
     if ".." in behind.split("/"):
         report("S311", pointer, "`..` stands behind a slot", "name the folder at the front of the path")
-    elif end.name and (
-        template.text.startswith("/") or posixpath.normpath(template.head or ".").startswith("..")
-    ):
+    elif end.name and (template.text.startswith("/") or posixpath.normpath(template.head or ".").startswith("..")):
         report(
             "S311",
             pointer,
@@ -57,9 +95,7 @@ def _check_inside(template: Template, end: End, pointer: Pointer, report: Report
 def _check_shared_name(source: Files, path: Template, report: Report) -> None:
     varies = any(slot.root == "unit" and slot.key in VARYING for slot in path.slots)
     if is_glob(source.path.text) and not varies:
-        report(
-            "S309", ("sink", "path"), "every unit would write this one file", "name the unit: `{unit.stem}`"
-        )
+        report("S309", ("sink", "path"), "every unit would write this one file", "name the unit: `{unit.stem}`")
 
 
 def _check_reread(
@@ -68,15 +104,27 @@ def _check_reread(
     """The next run would read what this one writes."""
     if source_end.connection != end.connection or source_end.folder != end.folder:
         return
-    name = os.path.normpath(template.render({}, lambda _, slot: "x"))
-    patterns = expand(source.path.render({}, lambda _, slot: "x"))
-    if any(matches(name, os.path.normpath(pattern)) for pattern in patterns):
+    patterns = [os.path.normpath(pattern) for pattern in expand(_filled(source.path, {}))]
+    units = [unit_of(Stat(_example(pattern), 0, 0), pattern) for pattern in patterns]
+    names = {os.path.normpath(_filled(template, unit.values)) for unit in units}
+    if any(matches(name, pattern) for name in names for pattern in patterns):
         report(
             "S310",
             pointer,
             f"the source would read the {what} again",
             "choose a folder that the source does not match",
         )
+
+
+def _example(pattern: str) -> str:
+    """A path that a pattern matches."""
+    return _WILD.sub(lambda found: found[1] or "x", pattern)
+
+
+def _filled(template: Template, unit: Mapping[str, Any]) -> str:
+    """The template's text for one unit, with `x` for what is not known before a run."""
+    parts = (part if isinstance(part, str) else part.root == "unit" and unit.get(part.key) for part in template.parts)
+    return "".join(str(part or "x") for part in parts)
 
 
 def _warn_of_run_names(path: Template, report: Report) -> None:
@@ -96,7 +144,7 @@ def check_secrets(
 ) -> None:
     """A secret in a path or a field would be shown; the spec does not check."""
     templates = {("source", "path"): source.path, ("sink", "path"): sink.path}
-    templates.update({("archive", key): getattr(archive, key) for key in ("success", "partial", "error")})
+    templates.update({("archive", key): getattr(archive, key) for key in OUTCOMES})
     for pointer, template in templates.items():
         for slot in template.slots if template else ():
             if slot.root == "vars" and slot.key in secret:
@@ -107,10 +155,18 @@ def check_secrets(
                     "leave it out",
                     span=slot.span,
                 )
-    for made in walk(mapping.fields):
-        for path, place in zip(made.sources, made.places, strict=True):
-            if path.head == "$vars" and (
-                not path.steps or (isinstance(path.steps[0], Name) and path.steps[0].text in secret)
-            ):
-                if secret:
-                    report("A201", place, f"`{path.text}` would write a secret", "leave it out")
+    picked = [pair for made in walk(mapping.fields) for pair in zip(made.sources, made.places, strict=True)]
+    picked += [(mapping.source, ("mapping", "source"))] if mapping.source else []
+    for path, place in picked:
+        if _shows(path, secret):
+            report("A201", place, f"`{path.text}` would write a secret", "leave it out")
+
+
+def _shows(path: Path, secret: Collection[str]) -> bool:
+    """Whether a path picks a secret; all variables at once hold one where there is any."""
+    if path.query:
+        named = [name or bare for name, bare in _VARS.findall(path.text)]
+        return bool(secret) and any(not name or name in secret for name in named)
+    if path.head != "$vars" or not secret:
+        return False
+    return not path.steps or (isinstance(path.steps[0], Name) and path.steps[0].text in secret)

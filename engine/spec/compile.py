@@ -19,7 +19,7 @@ from engine.plan import Archive, End, Plan
 from engine.registry import components
 from engine.sources.files import Files, strip_compression
 from engine.spec import reader
-from engine.spec.checks import check_places, check_secrets
+from engine.spec.checks import check_places, check_secrets, check_slots
 from engine.spec.evidence import golden_input, shape_of
 from engine.spec.located import Located, Problems
 from engine.spec.problems import Problem
@@ -76,12 +76,12 @@ class Compiler:
         limits = self._settings("limits", LimitOptions)
         archive = self._settings("archive", ArchiveOptions)
         mapping, mapping_doc = self._mapping()
-        if INVALID in (source, sink, parser, limits, archive):
-            self._check_map(mapping, None)
-            return None
-        reading = Limits(limits.record, limits.depth)
-        shape = self._shape(parser, source, reading)
+        reading = Limits() if limits is INVALID else Limits(limits.record, limits.depth)
+        shape = Shape() if INVALID in (source, parser) else self._shape(parser, source, reading)
         mapping = self._check_map(mapping, shape)
+        check_slots(source, sink, archive, self.vars.types, self.problems)
+        if INVALID in (source, sink, parser, limits, archive):
+            return None
         ends = self._end("source", source), self._end("sink", sink)
         self._refuse_interpolation(mapping_doc)
         check_secrets(self.vars.secret, source, sink, archive, mapping, self.problems)
@@ -147,14 +147,13 @@ class Compiler:
         declared = self.doc.get("connections") or {}
         if name not in declared:
             near = suggest(name, declared)
-            help = f"did you mean `{near}`?" if near else f"declared: {listed(declared) or 'none'}"
+            known = f"declared: {listed(declared)}" if declared else f"declare it: `connections: {{{name}: ..}}`"
+            help = f"did you mean `{near}`?" if near else known
             self.problems("S305", (part, "connection"), f"there is no connection `{name}`", help)
             return End(Local(), self.found.folder, name)
-        connection: Connection = build_component(
-            "connection", declared[name], ("connections", name), self.problems
-        )
+        connection: Connection = build_component("connection", declared[name], ("connections", name), self.problems)
         folder = self.found.connection_folders.get(name, self.found.folder)
-        return End(connection if connection is not INVALID else Local(), folder, name)  # type: ignore[comparison-overlap]
+        return End(connection if connection is not INVALID else Local(), folder, name)
 
     # --- the mapping and its evidence
 
@@ -162,28 +161,27 @@ class Compiler:
         doc = self.doc.get("mapping", {"pass_through": True})
         if isinstance(doc, str):
             doc = self._mapping_file(doc)
-        if not isinstance(doc, dict) or self.problems.broken(("mapping",)):
+        if not isinstance(doc, dict):
             return FieldMap(), doc
         return parse_mapping(doc, ("mapping",), self.problems), doc
 
     def _mapping_file(self, name: str) -> Any:
         """A mapping by path; its problems carry its own positions."""
         path = os.path.join(self.found.folder, name)
-        if not os.path.exists(path):
-            self.problems(
-                "S312",
-                ("mapping",),
-                f"the mapping file `{name}` is not there",
-                "the path starts at this file's folder",
-            )
+        if not os.path.isfile(path):
+            self.problems("S312", ("mapping",), f"the mapping file `{name}` {_absent(path)}", _near_file(path, name))
             return None
-        document = reader.read(path, os.path.relpath(path))
+        try:
+            document = reader.read(path, os.path.relpath(path))
+        except SpecError as error:
+            self.problems.found.extend(error.problems)
+            return None
         self.found.located.graft(("mapping",), document)
         validate(document.value, "mapping", self.problems, ("mapping",))
         return document.value
 
-    def _check_map(self, mapping: FieldMap, shape: Shape | None) -> FieldMap:
-        return check_map(mapping, shape or Shape(), vars_shape(self.vars.types), self.problems)
+    def _check_map(self, mapping: FieldMap, shape: Shape) -> FieldMap:
+        return check_map(mapping, shape, vars_shape(self.vars.types), self.problems)
 
     def _sample_path(self) -> str:
         sample = self.doc.get("sample")
@@ -192,12 +190,11 @@ class Compiler:
     def _shape(self, parser: Parser, source: Source, limits: Limits) -> Shape:
         sample = self._sample_path()
         if sample and not os.path.isfile(sample):
-            self.problems("S313", ("sample",), f"the sample `{self.doc['sample']}` is not there", "the path starts at this file's folder")  # fmt: skip
+            name = self.doc["sample"]
+            self.problems("S313", ("sample",), f"the sample `{name}` {_absent(sample)}", _near_file(sample, name))
             return Shape()
         pattern = (
-            source.pattern({"vars": self.vars.values})
-            if isinstance(source, Files) and not source.path.slots
-            else ""
+            source.pattern({"vars": self.vars.values}) if isinstance(source, Files) and not source.path.slots else ""
         )
         golden = golden_input(self.found.name, self.found.folder, pattern) if pattern and not sample else ""
         try:
@@ -214,10 +211,9 @@ class Compiler:
         scope = self.found.name + (f"@{self.env}" if self.env else "")
         return scope + "".join(f"[{name}={self.vars.values[name]}]" for name in sorted(self.vars.scoped))
 
-    def _warn_of_scope(self, source: Source, sink: Sink) -> None:
-        named = {
-            slot.key for part in (source, sink) for slot in getattr(part, "path").slots if slot.root == "vars"
-        }  # noqa: B009
+    def _warn_of_scope(self, source: Any, sink: Any) -> None:
+        paths = (source.path, sink.path)
+        named = {slot.key for path in paths for slot in path.slots if slot.root == "vars"}
         for name in sorted(named & set(self._given) - set(self.vars.scoped)):
             self.problems("S308", ("vars", name), f"`{name}` names files, and runs with other values share this one's state",
                           "declare it with `scope: true`", key=True, level="warning")  # fmt: skip
@@ -234,10 +230,26 @@ class Compiler:
     def _refuse_interpolation(self, mapping: Any) -> None:
         """`${..}` stands in connections, variables and secret options; elsewhere it would be plain text."""
         looked_at = {key: value for key, value in self.doc.items() if key not in INTERPOLATES}
-        for pointer, text in places_of_interpolation({**looked_at, "mapping": mapping}):
+        for pointer, match in places_of_interpolation({**looked_at, "mapping": mapping}):
             if pointer not in self.problems.interpolated:
-                self.problems("S306", pointer, f"`{text}` stands where nothing is interpolated",
-                              "declare a variable with it, and use `$vars.name` or `{vars.name}`")  # fmt: skip
+                self.problems("S306", pointer, f"`{match[0]}` stands where nothing is interpolated",
+                              "declare a variable with it, and use `$vars.name` or `{vars.name}`",
+                              span=(match.start(), len(match[0])))  # fmt: skip
+
+
+def _absent(path: str) -> str:
+    return "is not a file" if os.path.exists(path) else "is not there"
+
+
+def _near_file(path: str, said: str) -> str:
+    """The file of a near name in the same folder; else where the search began."""
+    folder, name = os.path.split(path)
+    near = suggest(name, os.listdir(folder)) if os.path.isdir(folder) else ""
+    return (
+        f"did you mean `{os.path.join(os.path.dirname(said), near)}`?"
+        if near
+        else "the path starts at this file's folder"
+    )
 
 
 def by_suffix(kind: str, path: str) -> Parser | Formatter | None:
@@ -245,7 +257,7 @@ def by_suffix(kind: str, path: str) -> Parser | Formatter | None:
     names = [strip_compression(each).lower() for each in expand(path)]
     for found in components(kind).values():
         if all(name.endswith(found.cls.suffixes) for name in names):  # type: ignore[attr-defined]
-            return found.cls()
+            return found.cls()  # type: ignore[no-any-return]
     return None
 
 

@@ -156,9 +156,7 @@ class _JsonReader:
             self.builder.refuse_sign(self.at)
         found = _WORD.match(self.text, self.at)
         end = found.end() if found else self.at + 1
-        shown = (
-            f"`{shortened(self.text[self.at : end])}`" if self.at < len(self.text) else "the end of the file"
-        )
+        shown = f"`{shortened(self.text[self.at : end])}`" if self.at < len(self.text) else "the end of the file"
         if shown.startswith(tuple(f"`{sign}" for sign in _COMMENTS)):
             help = "JSON has no comments: leave it out, or write the file in YAML"
         if self.at == len(self.text):

@@ -32,9 +32,7 @@ class Located:
                 return document, (*at, *pointer[size:])
         return self.base, pointer
 
-    def lay_under(
-        self, document: Document, at: Pointer, value: Mapping[str, Any], pointer: Pointer = ()
-    ) -> None:
+    def lay_under(self, document: Document, at: Pointer, value: Mapping[str, Any], pointer: Pointer = ()) -> None:
         """Add what is not said yet; maps merge, a map with another `type` and everything else stay as they are."""
         mine = self._at(pointer)
         for key, given in value.items():
@@ -125,5 +123,7 @@ class Problems:
 
 def _where(pointer: Pointer) -> str:
     """The field that a place belongs to, in words."""
-    names = [str(pointer[i + 1]) for i, step in enumerate(pointer[:-1]) if step in ("fields", "pairs") and pointer[i + 1]]
+    names = [
+        str(pointer[i + 1]) for i, step in enumerate(pointer[:-1]) if step in ("fields", "pairs") and pointer[i + 1]
+    ]
     return f"field `{'.'.join(names)}`" if names else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,9 +13,10 @@ from engine.options import Pointer
 from engine.spec import reader
 from engine.spec.document import Document
 from engine.spec.located import Located, Problems
-from engine.spec.problems import Problem, in_file
-from engine.spec.validate import validate
-from engine.spelling import listed, suggest
+from engine.spec.problems import Problem, at_key, at_value
+from engine.spec.schema import NAME
+from engine.spec.validate import name_help, validate
+from engine.spelling import describe, listed, suggest
 
 PROJECT_FILE: Final = "engine.yaml"
 STATE_FOLDER: Final = ".engine"
@@ -46,9 +48,21 @@ class Source:
 
 def names_in(path: str) -> list[str]:
     """The pipelines of a file: its keys under `pipelines`, or one without a name."""
+    if not _may_hold_several(path):
+        return [""]
     value = reader.read(path).value
     pipelines = value.get("pipelines") if isinstance(value, dict) else None
     return list(pipelines) if isinstance(pipelines, dict) and pipelines else [""]
+
+
+def _may_hold_several(path: str) -> bool:
+    """False where the file cannot have the key `pipelines`, not even with escapes: it is read once then."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read(reader.BYTES)
+    except OSError:
+        return True  # the reader says what is wrong
+    return b"pipelines" in text or b"\\" in text
 
 
 def split(spec: str) -> tuple[str, str]:
@@ -62,15 +76,17 @@ def find(spec: str, env: str) -> Source:
     path, wanted = split(spec)
     document = reader.read(path)
     if not isinstance(document.value, dict):
-        raise SpecError(
-            [in_file(document.path, "S203", "a spec is a map of keys", help="start with `source:`")]
-        )
+        raise SpecError([at_value(document, (), "S203", "a spec is a map of keys", help="start with `source:`")])
     located, name = _choose(document, path, wanted)
     problems = Problems(located)
     project = _project_file(path)
     folders: dict[str, str] = {}
     if project:
-        folders = _lay_project_under(located, project, env, problems)
+        try:
+            folders = _lay_project_under(located, project, env, problems)
+        except SpecError as error:  # what it would have said is not known: only the spec's own keys are checked
+            validate(located.value, "spec", problems)
+            raise SpecError([*error.problems, *problems.errors]) from error
     elif env:
         raise UsageError(
             "U104",
@@ -94,17 +110,29 @@ def _choose(document: Document, path: str, wanted: str) -> tuple[Located, str]:
     if not isinstance(pipelines, dict) or not pipelines:
         return Located(document, dict(document.value)), stem
     if not wanted:
-        raise UsageError(
-            "U103", f"`{path}` holds {len(pipelines)} pipelines", f"name one: {_runs(path, pipelines)}"
-        )
+        raise UsageError("U103", f"`{path}` holds {len(pipelines)} pipelines", f"name one: {_runs(path, pipelines)}")
     if wanted not in pipelines:
         near = suggest(wanted, pipelines)
         help = f"did you mean `{path}:{near}`?" if near else f"it holds {listed(pipelines)}"
         raise UsageError("U103", f"`{path}` has no pipeline `{wanted}`", help)
-    own = pipelines[wanted] if isinstance(pipelines[wanted], dict) else {}
+    own = pipelines[wanted]
+    if wrong := list(_wrong_entry(document, wanted, own)):
+        raise SpecError(wrong)
     located = Located(document, dict(own), ("pipelines", wanted))
     located.lay_under(document, (), value)
     return located, f"{value.get('name', stem)}.{wanted}"
+
+
+def _wrong_entry(document: Document, name: str, own: Any) -> Iterator[Problem]:
+    """What is wrong with one pipeline of several before its keys are merged with the shared ones."""
+    at = ("pipelines", name)
+    if not re.fullmatch(NAME["pattern"], name):
+        yield at_key(document, at, "S207", f"`{describe(name)}` is not a name", help=name_help(name))
+    if not isinstance(own, dict):
+        yield at_value(document, at, "S203", "a pipeline is a map of keys", help=f"write `{name}: {{sink: ..}}`")
+    elif "pipelines" in own:
+        help = "put it beside the others"
+        yield at_key(document, (*at, "pipelines"), "S201", "`pipelines` is not a key of a pipeline", help=help)
 
 
 def _runs(path: str, pipelines: Mapping[str, Any]) -> str:
@@ -138,7 +166,10 @@ def project_problems(path: str) -> list[Problem]:
 def _lay_project_under(located: Located, path: str, env: str, problems: Problems) -> dict[str, str]:
     """Put the project's shared keys below the spec's own; gives the folder that each connection starts at."""
     document = reader.read(path, os.path.relpath(path))
-    value = document.value if isinstance(document.value, dict) else {}
+    if not isinstance(document.value, dict):
+        help = f"known: {listed((*SHARED, 'environments'))}"
+        raise SpecError([at_value(document, (), "S203", f"{PROJECT_FILE} is a map of keys", help=help)])
+    value = document.value
     own = Problems(Located(document, value))
     validate(value, "project", own)
     problems.found.extend(own.found)

@@ -62,9 +62,7 @@ def _unreadable(path: str, shown: str, error: OSError) -> Problem:
     try:
         near = closest(name, os.listdir(folder or "."))
     except OSError:
-        return in_file(
-            shown, "S110", "the file does not exist", help=f"nor can its folder `{folder}` be read"
-        )
+        return in_file(shown, "S110", "the file does not exist", help=f"nor can its folder `{folder}` be read")
     help = "did you mean " + " or ".join(f"`{each}`" for each in near) + "?" if near else ""
     return in_file(shown, "S110", "the file does not exist", help=help)
 
@@ -202,14 +200,8 @@ class _YamlReader:
         start, end = found.span() if found else (event.start_mark.index, event.start_mark.index + 1)
         value = getattr(event, "value", None)
         text = self.source.text[start:end] if value == "" else value
-        help = (
-            "leave the tag out"
-            if text is None
-            else f"leave the tag out; a text is `{quoted(shortened(text))}`"
-        )
-        self.builder.note(
-            start, end, "S104", "tags are not read: what is written decides its type", help=help
-        )
+        help = "leave the tag out" if text is None else f"leave the tag out; a text is `{quoted(shortened(text))}`"
+        self.builder.note(start, end, "S104", "tags are not read: what is written decides its type", help=help)
 
     def refuse_key(self, node: Node) -> None:
         """A collection as a key, mostly a text such as `{{ name }}` that lacks its quotes."""

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.errors import OptionError
+from engine.records import plain
 
 __all__ = ["meaning", "quoted", "shortened"]
 
@@ -51,7 +52,7 @@ def meaning(word: str) -> Any:
         help = "write it in quotes when it is a text"
         raise OptionError("S107", f"a number may have {DIGITS:,} digits, this has more", help)
     if found[1]:
-        return Decimal(word)
+        return plain(Decimal(word))
     # Long ones by way of Decimal: int() refuses long texts, from a length that the environment can set.
     return int(word) if len(word) <= 600 else int(Decimal(word))
 

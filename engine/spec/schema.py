@@ -131,7 +131,13 @@ def _by_type(kind: str, names: list[str]) -> Schema:
     """A bare name, or a map whose `type` picks the one schema that it is held against."""
     cases = [{"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/{kind}.{name}"}} for name in names]  # fmt: skip
     named = {"enum": names, "title": kind}
-    choice = {"title": f"a {kind}", "properties": {"type": named}, "required": ["type"], "allOf": cases, "x-kind": kind}  # fmt: skip
+    choice = {
+        "title": f"a {kind}",
+        "properties": {"type": named},
+        "required": ["type"],
+        "allOf": cases,
+        "x-kind": kind,
+    }
     return {
         "type": ["object", "string"],
         "if": {"type": "string"},

@@ -38,9 +38,7 @@ _LONGEST_LINE: Final = 10_000
 
 _HEAD_HELP: Final = "put the text in quotes"
 _SAYINGS: Final = {
-    "found character that cannot start any token": Saying(
-        "a text without quotes cannot begin with {sign}", _HEAD_HELP
-    ),
+    "found character that cannot start any token": Saying("a text without quotes cannot begin with {sign}", _HEAD_HELP),
     "did not find expected alphabetic or numeric character": Saying(
         "`{head}` at the head of a text without quotes begins the name of an anchor",
         _HEAD_HELP,
@@ -61,6 +59,9 @@ _SAYINGS: Final = {
     "mapping keys are not allowed in this context": Saying("no key can stand here", _HEAD_HELP),
     "block sequence entries are not allowed in this context": Saying(
         "no list can begin here", "begin it on a line of its own, or write it in brackets"
+    ),
+    "did not find expected comment or line break": Saying(
+        "behind `|` or `>` at the head of a value the line ends", _HEAD_HELP
     ),
     "did not find expected ',' or '}'": Saying(
         "expected `,` or `}}` in the mapping that begins on line {first}, found `{word}`",

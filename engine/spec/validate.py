@@ -87,9 +87,7 @@ def _say_extra(error: Any, at: Pointer, problems: Problems) -> None:
         if name not in keys and not str(name).startswith("x-"):
             near = suggest(str(name), known) or akin(str(name), known)
             names = listed(known[:MANY]) + (", …" if len(known) > MANY else "")
-            help = (
-                f"did you mean `{near}`?" if near else f"known: {names}" if known else "it takes no options"
-            )
+            help = f"did you mean `{near}`?" if near else f"known: {names}" if known else "it takes no options"
             problems("S201", (*at, name), f"`{name}` is not a key of {_owner(error)}", help, key=True)
 
 
@@ -170,12 +168,11 @@ def name_help(text: str) -> str:
 
 def _say_range(error: Any, at: Pointer, problems: Problems) -> None:
     what, relation, unit = BOUNDS[error.validator]
-    bound = f"{relation} {error.validator_value}{f' {unit}' if unit else ''}"
-    many = f"{bound}s" if unit and error.validator_value != 1 else bound
-    found = {"": "the text", (): "the list"}.get(error.instance if isinstance(error.instance, str) else ())
-    what = what if error.instance or error.instance == 0 else "is empty"
-    found = found if what == "is empty" and not isinstance(error.instance, dict) else _found(error.instance)
-    problems("S206", at, f"{found} {what}: {many}", error.schema.get("description", ""))
+    size = error.validator_value
+    bound = f"{relation} {size}" + (f" {unit}{'s' * (size != 1)}" if unit else "")
+    empty = error.instance in ("", [], {})
+    found = "the value is empty" if empty else f"{_found(error.instance)} {what}"
+    problems("S206", at, f"{found}: {bound}", error.schema.get("description", ""))
 
 
 def _say_other(error: Any, at: Pointer, problems: Problems) -> None:

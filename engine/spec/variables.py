@@ -12,8 +12,9 @@ from typing import Any, Final, NoReturn
 from engine.errors import OptionError, UsageError
 from engine.language.shapes import type_of
 from engine.options import Pointer
+from engine.records import plain
 from engine.spec.located import Problems
-from engine.spelling import listed, suggest
+from engine.spelling import a, listed, suggest
 
 INTERPOLATED: Final = re.compile(r"\$\{([a-z]+):([^}]*)\}")
 TAINTED: Final = ("file", "secret")
@@ -92,8 +93,8 @@ def _resolve(match: re.Match[str], pointer: Pointer, problems: Problems, folder:
     return ""
 
 
-def places_of_interpolation(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, str]]:
-    """Every text that holds a `${..}`, with its place."""
+def places_of_interpolation(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, re.Match[str]]]:
+    """Every text that holds a `${..}`, with its place and the first of them."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from places_of_interpolation(item, (*pointer, key))
@@ -101,7 +102,7 @@ def places_of_interpolation(value: Any, pointer: Pointer = ()) -> Iterator[tuple
         for i, item in enumerate(value):
             yield from places_of_interpolation(item, (*pointer, i))
     elif isinstance(value, str) and (match := INTERPOLATED.search(value)):
-        yield pointer, match[0]
+        yield pointer, match
 
 
 class Variables:
@@ -119,9 +120,7 @@ class Variables:
         """Read each variable: from `--set`, else its default; a required one without either is a problem."""
         self._refuse_unknown(given)
         for name, declared in self._declared.items():
-            options = (
-                declared if isinstance(declared, dict) else {"default": declared, "type": _own_type(declared)}
-            )
+            options = declared if isinstance(declared, dict) else {"default": declared, "type": _own_type(declared)}
             self.types[name] = str(options.get("type", "text"))
             if options.get("scope"):
                 self.scoped.append(name)
@@ -156,15 +155,16 @@ class Variables:
         if type == "decimal" and isinstance(default, int):
             return Decimal(default)
         place = ("vars", name, "default") if isinstance(self._declared[name], dict) else ("vars", name)
+        if self._problems.refused(("vars", name)):
+            return None
         try:
             if isinstance(default, str):
                 return read(default, type)
         except OptionError as error:
             self._problems("S302", place, error.message, error.help)
             return None
-        self._problems(
-            "S302", place, f"the default is {type_of(default)}, the variable is {type}", f"write a {type}"
-        )
+        help = f'write `"{default}"`' if type == "text" else f"write {a(type)}"
+        self._problems("S302", place, f"the default is {type_of(default)}, the variable is {type}", help)
         return None
 
 
@@ -191,28 +191,24 @@ def _int(text: str) -> int:
 
 
 def _decimal(text: str) -> Decimal:
-    return Decimal(text) if _NUMBER.fullmatch(text) and len(text) <= 1000 else _refuse(text, "a number")
+    fits = _NUMBER.fullmatch(text) and len(text) <= 1000
+    return plain(Decimal(text)) if fits else _refuse(text, "a number")
 
 
 def _bool(text: str) -> bool:
-    return (
-        {"true": True, "false": False}[text]
-        if text in ("true", "false")
-        else _refuse(text, "`true` or `false`")
-    )
+    return {"true": True, "false": False}[text] if text in ("true", "false") else _refuse(text, "`true` or `false`")
 
 
 def _date(text: str) -> date:
     try:
         return (
-            date.fromisoformat(text)
-            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII)
-            else _refuse(text, "a day")
+            date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else _refuse(text, "a day")
         )
     except ValueError:
         return _refuse(text, "a day")
 
 
 def _refuse(text: str, wanted: str) -> NoReturn:
-    example = {"a day": ", such as `2026-01-31`", "a whole number": ", such as `42`"}.get(wanted, "")
-    raise OptionError("S302", f"`{text}` is not {wanted}", f"write {wanted}{example}")
+    example = {"a day": "`2026-01-31`", "a whole number": "`42`", "a number": "`1.5`"}.get(wanted)
+    help = f"write {wanted}" + (f", such as {example}" if example else "")
+    raise OptionError("S302", f"`{text}` is not {wanted}", help)

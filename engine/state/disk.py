@@ -50,9 +50,7 @@ def dumps(value: Any) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"the state keeps JSON values: {error}") from error
     if not same:
-        raise TypeError(
-            "the state keeps JSON values: a tuple or a key that is not text reads back differently"
-        )
+        raise TypeError("the state keeps JSON values: a tuple or a key that is not text reads back differently")
     return text
 
 
@@ -185,9 +183,7 @@ class Store(Cache):  # type: ignore[misc]  # diskcache has no types
     def facts(self) -> dict[str, Any]:
         """What this connection really does, for the check after opening."""
         with self._errors:
-            pragmas = {
-                name: self._sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
-            }
+            pragmas = {name: self._sql(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
         return {**pragmas, "eviction_policy": self.eviction_policy, "cull_limit": self.cull_limit}
 
 

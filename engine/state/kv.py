@@ -160,9 +160,7 @@ class KV(Reads):
         """All or nothing: an exception in the block takes everything back. Others wait: keep it short."""
         self._check()
         if getattr(self._here, "inside", False):
-            raise RuntimeError(
-                "a transaction is open in this thread: transactions do not nest, use its own methods"
-            )
+            raise RuntimeError("a transaction is open in this thread: transactions do not nest, use its own methods")
         transaction = Transaction(self._store)
         self._here.inside = True
         try:

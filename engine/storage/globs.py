@@ -72,8 +72,18 @@ def _match(names: Sequence[str], segments: Sequence[str]) -> bool:
     reachable = {0}
     for segment in segments:
         if segment == "**":
-            reachable = set(range(min(reachable, default=len(names) + 1), len(names) + 1))
+            reachable = _through_folders(names, reachable)
         else:
             matcher = segment_matcher(segment)
             reachable = {at + 1 for at in reachable if at < len(names) and matcher.match(names[at])}
     return len(names) in reachable
+
+
+def _through_folders(names: Sequence[str], starts: set[int]) -> set[int]:
+    """How far `**` reaches from each start: over any names but those that begin with a dot."""
+    reachable: set[int] = set()
+    for at in starts:
+        while at not in reachable:
+            reachable.add(at)
+            at += at < len(names) and not names[at].startswith(".")  # noqa: PLW2901 - it walks
+    return reachable

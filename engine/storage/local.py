@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, BinaryIO, Final
@@ -16,6 +17,8 @@ from engine.registry import Doc, component
 from engine.storage import globs
 
 STAGING_SUFFIX: Final = ".part"
+NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
+"""What a hard link is refused with where none can be made."""
 
 _CODES: Final = {
     errno.ENOENT: ("C101", "is not there", "check the path"),
@@ -54,9 +57,7 @@ _CODES: Final = {
 
 def store_error(error: OSError, path: str) -> StoreError:
     """What the operating system refused, as an error with a code and something to do."""
-    code, what, help = _CODES.get(
-        error.errno or 0, ("C105", f"failed: {error.strerror or error}", "run again")
-    )
+    code, what, help = _CODES.get(error.errno or 0, ("C105", f"failed: {error.strerror or error}", "run again"))
     return StoreError(code, f"`{path}` {what}", help)
 
 
@@ -107,16 +108,16 @@ class LocalStore:
         left_out = [one for each in exclude for one in globs.expand(each)]
         found: dict[str, Stat] = {}
         for one in globs.expand(pattern):
-            for stat in self._find(one):
-                if not any(globs.matches(stat.path, each) for each in left_out):
-                    found[stat.path] = stat
+            for file in self._find(one):
+                if not any(globs.matches(file.path, each) for each in left_out):
+                    found[file.path] = file
         yield from (found[path] for path in sorted(found))
 
     def _find(self, pattern: str) -> Iterator[Stat]:
         if not globs.is_glob(pattern):
-            stat = self.stat(pattern)
-            if stat:
-                yield stat
+            file = self.stat(pattern)
+            if file:
+                yield file
             return
         head = globs.static_head(pattern)
         if os.path.isdir(self.full(head)):
@@ -131,8 +132,8 @@ class LocalStore:
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if entry.is_dir(follow_symlinks=False):
-                hidden = entry.name.startswith(".")
-                if (deep or path.count("/") < depth) and not (hidden and _is_staging(entry.name)):
+                hidden = entry.name.startswith(".") and ("/." not in f"/{pattern}" or _is_staging(entry.name))
+                if (deep or path.count("/") < depth) and not hidden:
                     yield from self._walk(path, pattern)
             elif globs.matches(path, pattern) and entry.is_file():
                 with _refusals(self.show(path)):
@@ -145,7 +146,7 @@ class LocalStore:
                 found = os.stat(self.full(path))
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return None if _is_folder(found) else _stat(path, found)
+        return _stat(path, found) if stat.S_ISREG(found.st_mode) else None
 
     def open(self, path: str) -> BinaryIO:
         """The file for reading."""
@@ -169,11 +170,7 @@ class LocalStore:
         """Make the entries of these folders survive a power loss."""
         for path in dict.fromkeys(paths):
             with _refusals(self.show(path)):
-                handle = os.open(self.full(path), os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+                _sync_folder(self.full(path))
 
     def rename(self, staged: str, final: str) -> None:
         """Put a staged file in its place; a reader sees the old one or the new one, never a part."""
@@ -187,14 +184,15 @@ class LocalStore:
         source, goal = self.full(path), self.full(target)
         with _refusals(self.show(target)):
             os.makedirs(os.path.dirname(goal), exist_ok=True)
+            if os.path.islink(source):  # what it shows is kept: a relative one would lead nowhere
+                _copy_over(source, goal)
+                return
             try:
-                os.link(source, goal)
+                _take_name(source, goal)
             except OSError as error:
-                if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV):
+                if error.errno != errno.EXDEV:
                     raise
-                _move_without_link(source, goal)
-            else:
-                os.unlink(source)
+                _copy_over(source, goal)
 
     def remove(self, path: str) -> None:
         """Remove a file, or a folder with all that is in it; nothing there is fine."""
@@ -210,27 +208,46 @@ class LocalStore:
                 shutil.rmtree(full)
 
 
-def _move_without_link(source: str, goal: str) -> None:
-    """On file systems without hard links, and across them: never over a target, complete before the end."""
-    handle = os.open(goal, os.O_CREAT | os.O_EXCL | os.O_WRONLY)  # reserves the name
-    os.close(handle)
+def _take_name(source: str, goal: str) -> None:
+    """Give a file another name, never one that is taken."""
     try:
+        os.link(source, goal)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(goal):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from error
         os.rename(source, goal)
-    except OSError:
-        part = goal + STAGING_SUFFIX
-        shutil.copy2(source, part)
-        with open(part, "rb+") as copy:
-            os.fsync(copy.fileno())
-        os.replace(part, goal)
+    else:
         os.unlink(source)
+
+
+def _copy_over(source: str, goal: str) -> None:
+    """To another file system: visible when it is whole; the original goes when the copy is there for good."""
+    folder, name = os.path.split(goal)
+    part = os.path.join(folder, f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}{STAGING_SUFFIX}")
+    shutil.copy2(source, part)
+    with open(part, "rb+") as copy:
+        os.fsync(copy.fileno())
+    _take_name(part, goal)
+    _sync_folder(folder)
+    os.unlink(source)
+
+
+def _sync_folder(full: str) -> None:
+    try:
+        handle = os.open(full, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        os.sync()  # a folder that may be written and not listed cannot be opened alone
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _is_staging(name: str) -> bool:
     return name.startswith(".") and name.endswith(STAGING_SUFFIX)
-
-
-def _is_folder(found: os.stat_result) -> bool:
-    return (found.st_mode & 0o170000) == 0o040000
 
 
 def _stat(path: str, found: os.stat_result) -> Stat:

@@ -1,4 +1,4 @@
-"""Compressed streams: which ones are, and their bytes unpacked; damage of the packing is an error of the unit."""
+"""Compressed streams: which ones are, and their bytes unpacked; damage of the packing fails the unit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class _Gunzip:
     """A gzip stream whose damage is an error of the unit."""
 
     def __init__(self, raw: Any) -> None:
-        self._file = gzip.GzipFile("", "rb", fileobj=cast("BinaryIO", io.BufferedReader(raw, 1 << 17)))
+        # a file that is buffered already stays its owner's to close: a second buffer would close it unasked
+        buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw, 1 << 17)
+        self._file = gzip.GzipFile("", "rb", fileobj=cast("BinaryIO", buffered))
 
     def read(self, size: int = -1) -> bytes:
         """The next unpacked bytes."""

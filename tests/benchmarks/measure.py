@@ -17,6 +17,12 @@ from typing import Any, NamedTuple
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 ENGINE = (sys.executable, "-m", "engine")
+ENVIRONMENT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+    "PYTHONPATH": ROOT,
+    "PYTHONPYCACHEPREFIX": os.path.join(tempfile.gettempdir(), "engine-bench-pycache"),
+}
+"""As on a user's machine: compiled modules are kept, whatever this shell says; every benchmark warms up first."""
 
 
 class Child(NamedTuple):
@@ -30,10 +36,9 @@ class Child(NamedTuple):
 
 def child(command: Sequence[str], folder: str = ".") -> Child:
     """Run a process to its end; a failure ends the benchmark with what the process said."""
-    environment = {**os.environ, "PYTHONPATH": ROOT, "PYTHONHASHSEED": "0"}
     with tempfile.TemporaryFile() as talk:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=talk, stderr=talk)
+        process = subprocess.Popen(command, cwd=folder, env=ENVIRONMENT, stdout=talk, stderr=talk)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -71,7 +76,9 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> No
     widths = [max(len(row[i]) for row in [list(heads), *cells]) for i in range(len(heads))]
     print(f"\n{title}")
     for row in [list(heads), ["-" * width for width in widths], *cells]:
-        print("  " + "  ".join(_placed(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True))))
+        print(
+            "  " + "  ".join(_placed(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        )
 
 
 def _placed(cell: str, width: int, column: int) -> str:

@@ -26,10 +26,10 @@ def main(source, target, rejects):
         for number, row in enumerate(rows, 1):
             try:
                 if len(row) != width:
-                    raise ValueError(f"{len(row)} cells")
+                    raise ValueError(f"{len(row)} cells")  # noqa: TRY301
                 ref = row[0].strip().upper()
                 if not ref:
-                    raise ValueError("ref is empty")
+                    raise ValueError("ref is empty")  # noqa: TRY301
                 record = {
                     "ref": ref,
                     "locationRef": row[1].strip(),

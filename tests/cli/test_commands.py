@@ -80,7 +80,9 @@ def test_run_ends_with_the_diagnosis(engine, project):
     assert lines[3] == "output    out/a.jsonl"
     assert lines[4].startswith("rejected  .engine/rejects/stock-")
     assert lines[5].startswith("next      engine rejects ls stock.yaml")
-    assert (project / "out/a.jsonl").read_text() == '{"ref":"A1","qty":5,"retailer":"1"}\n{"ref":"C3","qty":7,"retailer":"1"}\n'
+    assert (
+        project / "out/a.jsonl"
+    ).read_text() == '{"ref":"A1","qty":5,"retailer":"1"}\n{"ref":"C3","qty":7,"retailer":"1"}\n'
     report = json.loads((project / "logs/report.json").read_text())
     jsonschema.validate(report, REPORT_SCHEMA)
     assert report["records"]["written"] == 2

@@ -74,9 +74,7 @@ def look(value):
     """What has to be equal: the type, the digits of a number, the offset of a moment."""
     if isinstance(value, list):
         return [look(item) for item in value]
-    kind = next(
-        k for k in (bool, int, float, Decimal, Instant, datetime, date, object) if isinstance(value, k)
-    )
+    kind = next(k for k in (bool, int, float, Decimal, Instant, datetime, date, object) if isinstance(value, k))
     if kind is Decimal:
         return kind, getattr(value, "text", str(value))
     return kind, value.isoformat() if isinstance(value, date) else repr(value)
@@ -283,7 +281,7 @@ def test_the_secret_of_hmac_may_come_wrapped():
         ("replace", {"pattern": "(", "to": ""}, "M306"),
         ("replace", {"pattern": "a", "to": r"\n"}, "M306"),
         ("date", {"format": "%Q"}, "M307"),
-        ("date", {"zone": "Mars/Base"}, "M308"),
+        ("date", {"zone": "Mars/Base"}, "M314"),
         ("band", {"below": {"ten": "LOW"}}, "M309"),
         ("band", {"below": {"1": "LOW", "1.0": "HIGH"}}, "M309"),
         ("split", {"by": ",", "take": "middle"}, "M310"),

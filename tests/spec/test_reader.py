@@ -842,9 +842,7 @@ def walk(value, pointer=()):
 
 
 def test_a_problem_with_all_its_parts():
-    document = read_text(
-        "fields:\n\n\n\n\n\n\n\n\n  email:\t{source: customer.emial}", "pipelines/orders.yaml"
-    )
+    document = read_text("fields:\n\n\n\n\n\n\n\n\n  email:\t{source: customer.emial}", "pipelines/orders.yaml")
     more = {
         "where": "field `email`",
         "seen": "seen: customer.email",

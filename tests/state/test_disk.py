@@ -219,9 +219,7 @@ def test_a_page_that_was_overwritten_is_an_error_and_not_an_absence(folder):
     with open(f"{folder}/cache.db", "r+b") as file:
         file.seek(size // 2)
         file.write(b"\xff" * (size // 2))
-    assert refused(folder, lambda kv: [kv.get("n", f"{number:05}") for number in range(500)]).startswith(
-        "error[D503]"
-    )
+    assert refused(folder, lambda kv: [kv.get("n", f"{number:05}") for number in range(500)]).startswith("error[D503]")
 
 
 @pytest.mark.parametrize(
@@ -474,9 +472,7 @@ def test_a_network_file_system_is_refused_with_another_way(path, kind, point):
     )
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/var/x", "/homer/x", "/home/local/p/.engine", "/mnt/nas/x", "/mnt/cc"]
-)
+@pytest.mark.parametrize("path", ["/", "/var/x", "/homer/x", "/home/local/p/.engine", "/mnt/nas/x", "/mnt/cc"])
 def test_a_local_file_system_is_not(path):
     opening.refuse_network(path, MOUNTS)
     opening.refuse_network(path, "")

@@ -27,9 +27,7 @@ values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
     max_leaves=12,
 )
-same_store = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80
-)
+same_store = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -131,9 +129,7 @@ def test_namespaces_never_meet(kv):
         kv.set(namespace, key, number, version=0)
     for number, (namespace, key) in enumerate(pairs):
         assert kv.get(namespace, key).value == number
-        assert [key for key, _ in kv.list(namespace)] == sorted(
-            other for same, other in pairs if same == namespace
-        )
+        assert [key for key, _ in kv.list(namespace)] == sorted(other for same, other in pairs if same == namespace)
 
 
 def test_compare_and_set(kv):
@@ -239,9 +235,7 @@ def test_a_transaction_sees_its_own_writes_and_nobody_else_does(kv, opens):
     assert kv.get("n", "count").value == 1
 
 
-@pytest.mark.parametrize(
-    "problem", [ZeroDivisionError, KeyboardInterrupt, SystemExit, sqlite3.OperationalError]
-)
+@pytest.mark.parametrize("problem", [ZeroDivisionError, KeyboardInterrupt, SystemExit, sqlite3.OperationalError])
 def test_an_exception_takes_everything_back_and_comes_out_as_it_is(kv, problem):
     kv.set("n", "kept", 1)
 

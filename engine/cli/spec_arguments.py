@@ -1,0 +1,24 @@
+"""What every command that reads a spec takes; apart from `run`, so that `check` need not import what runs."""
+
+from __future__ import annotations
+
+import argparse
+
+from engine.errors import UsageError
+
+
+def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
+    """What every command that reads a spec takes."""
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="give a variable a value")
+    parser.add_argument("--env", default="", metavar="NAME", help="lay an environment of engine.yaml over it")
+
+
+def given_values(words: list[str]) -> dict[str, str]:
+    """`--set name=value` as a map."""
+    given = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise UsageError("U102", f"`--set {word}` has no value", "write `--set name=value`")
+        given[name] = value
+    return given
