@@ -1,0 +1,192 @@
+"""How a value is made: one function for each key of a field that can make it (LANGUAGE §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from engine.errors import RecordError
+from engine.language.fields import Field
+from engine.language.frames import Frame
+from engine.language.paths import Path, getter
+from engine.language.shapes import type_of
+from engine.records import MISSING, FieldError, Value, is_blank
+from engine.rows.failures import DroppedItem, Failures, Notes, errors_of
+from engine.rows.steps import Make, chained
+from engine.spelling import describe
+
+PAIR_TYPE_OF: Final = {"bool": "BOOLEAN", "int": "INTEGER", "decimal": "FLOAT", "float": "FLOAT",
+                       "list": "JSON", "object": "JSON"}  # fmt: skip
+
+
+class Compiler(Protocol):
+    """What makers need of the compiler they are called by: nested objects and fields, and the notes."""
+
+    notes: Notes
+
+    def object(self, fields: Sequence[Field]) -> Callable[[Frame], dict[str, Value]]:
+        """The function that makes all fields of one object."""
+
+    def field(self, made: Field) -> Make:
+        """The function that makes one field's value."""
+
+
+Maker = Callable[[Field, Compiler], Make]
+
+
+def _source(made: Field, compiler: Compiler) -> Make:
+    return chained(_picked(made.sources), made.chain)
+
+
+def _picked(paths: Sequence[Path]) -> Make:
+    """The first path's value that is not blank; missing where all are."""
+    if len(paths) == 1:
+        return getter(paths[0])
+    getters = [getter(path) for path in paths]
+
+    def first(frame: Frame) -> Value:
+        for get in getters:
+            value = get(frame)
+            if not is_blank(value):
+                return value
+        return MISSING
+
+    return first
+
+
+def _value(made: Field, compiler: Compiler) -> Make:
+    value = made.value
+    return chained(lambda frame: value, made.chain)
+
+
+def _object(made: Field, compiler: Compiler) -> Make:
+    make = compiler.object(made.fields or ())
+    if not made.sources:
+        return lambda frame: make(frame.beside())
+    get = _picked(made.sources)
+
+    def relative(frame: Frame) -> Value:
+        value = get(frame)
+        return MISSING if is_blank(value) else make(frame.inner(value))
+
+    return relative
+
+
+def _each(made: Field, compiler: Compiler) -> Make:
+    get = _picked(made.sources)
+    one = compiler.object(made.fields) if made.fields is not None else _each_value(made)
+
+    def each(frame: Frame) -> Value:
+        value = get(frame)
+        if is_blank(value):
+            return MISSING
+        return _items(as_list(value), frame, one, compiler.notes)
+
+    return each
+
+
+def as_list(value: Value) -> Sequence[Value]:
+    """The items of a list; one object is a list of one."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        return (value,)
+    raise RecordError("R207", f"expected a list, found {type_of(value)} `{describe(value)}`", value)
+
+
+def _items(items: Sequence[Value], frame: Frame, one: Make, notes: Notes) -> list[Value]:
+    made: list[Value] = []
+    errors: list[FieldError] = []
+    for index, item in enumerate(items):
+        inside = frame.inner(item)
+        inside.item, inside.index = item, index
+        try:
+            value = one(inside)
+        except DroppedItem:
+            notes.items_dropped += 1
+        except (RecordError, Failures) as error:
+            errors.extend(errors_of(f"[{index}]", error))
+        else:
+            if value is not MISSING:
+                made.append(value)
+    if errors:
+        raise Failures(errors)
+    return made
+
+
+def _each_value(made: Field) -> Make:
+    return chained(lambda frame: frame.node, made.chain)
+
+
+def _list(made: Field, compiler: Compiler) -> Make:
+    entries = [(i, compiler.field(entry)) for i, entry in enumerate(made.fields or ())]
+
+    def listed(frame: Frame) -> Value:
+        values = [_entry(f"[{i}]", make, frame) for i, make in entries]
+        return [value for value in values if not is_blank(value)]
+
+    return listed
+
+
+def _entry(name: str, make: Make, frame: Frame) -> Value:
+    """One entry of a list or of pairs; its errors say which one."""
+    try:
+        return make(frame)
+    except (RecordError, Failures) as error:
+        raise Failures(errors_of(name, error)) from error
+
+
+def _pairs(made: Field, compiler: Compiler) -> Make:
+    entries = [(entry.name, entry.says or _static_pair_type(entry), compiler.field(entry)) for entry in made.fields or ()]  # fmt: skip
+    pair = _pair(made.names)
+
+    def pairs(frame: Frame) -> Value:
+        values = [(name, says, _entry(name, make, frame)) for name, says, make in entries]
+        return [pair(name, says, value) for name, says, value in values if not is_blank(value)]
+
+    return pairs
+
+
+def _static_pair_type(entry: Field) -> str:
+    """The type a pair says where the field's type is known before the run; empty: from each value."""
+    return "" if entry.type == "any" else PAIR_TYPE_OF.get(entry.type, "STRING")
+
+
+def _pair(names: Mapping[str, str]) -> Callable[[str, str, Value], dict[str, Value]]:
+    name_key, type_key, value_key = (names.get(key, key) for key in ("name", "type", "value"))
+
+    def pair(name: str, says: str, value: Value) -> dict[str, Value]:
+        return {
+            name_key: name,
+            type_key: says or PAIR_TYPE_OF.get(type_of(value), "STRING"),
+            value_key: value,
+        }
+
+    return pair
+
+
+def _pairs_from(made: Field, compiler: Compiler) -> Make:
+    get = _picked(made.sources)
+    pair, left_out, types = _pair(made.names), set(made.except_keys), made.key_types
+
+    def pairs_from(frame: Frame) -> Value:
+        value = get(frame)
+        if is_blank(value):
+            return MISSING
+        if not isinstance(value, dict):
+            raise RecordError("R207", f"expected an object, found {type_of(value)} `{describe(value)}`", value)
+        kept = ((key, item) for key, item in value.items() if key not in left_out and not is_blank(item))
+        return [pair(key, types.get(key, ""), item) for key, item in kept]
+
+    return pairs_from
+
+
+MAKERS: Final[Mapping[str, Maker]] = {
+    "source": _source,
+    "value": _value,
+    "fields": _object,
+    "each": _each,
+    "list": _list,
+    "pairs": _pairs,
+    "pairs_from": _pairs_from,
+}
