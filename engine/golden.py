@@ -83,7 +83,11 @@ def _spec_of(folder: str, specs: str) -> str:
             path = os.path.join(os.path.dirname(top), specs, file + suffix)
             if os.path.exists(path):
                 return f"{path}:{key}" if key else path
-    raise GoldenError("G105", f"no spec in `{specs}/` is named after `{os.path.relpath(folder)}`", "name the folder after the pipeline, or write `spec:` in its case.yaml")  # fmt: skip
+    raise GoldenError(
+        "G105",
+        f"no spec in `{specs}/` is named after `{os.path.relpath(folder)}`",
+        "name the folder after the pipeline, or write `spec:` in its case.yaml",
+    )
 
 
 @dataclass(frozen=True)

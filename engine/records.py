@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 Value = Any
 """A JSON value, `Decimal`, `Digits`, `float`, `date`, `Instant`, `datetime` (a local time), or MISSING."""
@@ -40,7 +40,7 @@ class Digits(Decimal):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> Digits:
+    def __new__(cls, text: str) -> Self:
         self = super().__new__(cls, text)
         self.text = text
         return self

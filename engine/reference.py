@@ -9,7 +9,7 @@ from typing import Any, Final
 from engine import golden
 from engine.catalogue import catalogue
 from engine.language import paths, templates
-from engine.language.fields import FIELD_KEYS
+from engine.language.grammar import FIELD_KEYS
 from engine.language.jsontext import encode
 from engine.options import groups_in, kind_word
 from engine.records import MISSING

@@ -523,7 +523,7 @@ def test_an_internal_error(monkeypatch, capsys):
     line = fail.__code__.co_firstlineno + 1
     assert capsys.readouterr().err == (
         f"error[X001]: internal error: KeyError at test_error_texts.py:{line}: 'x'\n"
-        " = help: this is a fault of the engine, nothing half-written is visible; ENGINE_TRACEBACK=1 shows where it comes from\n"
+        " = help: a fault of the engine, nothing half-written is visible; ENGINE_TRACEBACK=1 shows where it comes from\n"
     )
 
 

@@ -50,7 +50,7 @@ def guarded(command: ModuleType, name: str, words: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for a user
         return _internal(error)
 
 
@@ -60,7 +60,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def interrupted(code: int) -> Interrupted:
     """What a signal ends a run with."""
-    error = Interrupted("D901", "interrupted: nothing half-written is visible", "run the same command again: it goes on where this one stopped")  # fmt: skip
+    error = Interrupted(
+        "D901",
+        "interrupted: nothing half-written is visible",
+        "run the same command again: it goes on where this one stopped",
+    )
     error.exit_code = code
     return error
 
@@ -73,8 +77,10 @@ def _internal(error: Exception) -> int:
     while place and place.tb_next:
         place = place.tb_next
     where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "?"
-    say(f"error[X001]: internal error: {type(error).__name__} at {where}: {error}\n"
-        f" = help: this is a fault of the engine, nothing half-written is visible; {TRACEBACK}=1 shows where it comes from")  # fmt: skip
+    say(
+        f"error[X001]: internal error: {type(error).__name__} at {where}: {error}\n"
+        f" = help: a fault of the engine, nothing half-written is visible; {TRACEBACK}=1 shows where it comes from"
+    )
     return 1
 
 
@@ -107,7 +113,11 @@ def say_problems(problems: Iterable[Problem]) -> None:
         say(coloured(render(problem)) + "\n")
     errors = sum(problem.level == "error" for problem in problems)
     warnings = len(problems) - errors
-    counts = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in ((errors, "error"), (warnings, "warning")) if count]  # fmt: skip
+    counts = [
+        f"{count} {word}{'s' if count > 1 else ''}"
+        for count, word in ((errors, "error"), (warnings, "warning"))
+        if count
+    ]
     if counts:
         say(", ".join(counts))
 

@@ -15,10 +15,12 @@ from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.delivery.rejects import raw_of, reject_id
 from engine.errors import SpecError, UnitError, UsageError
 from engine.kinds import Limits, Parser
-from engine.language.fields import FieldMap, parse_mapping
+from engine.language.fields import FieldMap
+from engine.language.grammar import parse_mapping
 from engine.language.jsontext import encode
+from engine.language.scopes import vars_shape
 from engine.language.shapes import ANY, of_texts
-from engine.language.typing import check_map, vars_shape
+from engine.language.typing import check_map
 from engine.registry import components, find_component
 from engine.spec import reader
 from engine.spec.compile import by_suffix, load
@@ -66,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 def _what(options: argparse.Namespace) -> tuple[Parser, FieldMap, dict[str, Any], str, Limits]:
     """Parser, mapping, variables, name and limits, from a spec or from a mapping file."""
     document = reader.read(options.mapping) if os.path.exists(options.mapping) else None
-    if document is None or (isinstance(document.value, dict) and ("source" in document.value or "pipelines" in document.value) and "sink" in _keys(document.value)):  # fmt: skip
+    if document is None or _is_spec(document.value):
         plan, warnings = load(options.mapping, options.env, given_values(options.set))
         say_problems(warnings)
         return _parser(options, plan.parser), plan.mapping, dict(plan.vars), plan.name, plan.limits
@@ -84,10 +86,11 @@ def _what(options: argparse.Namespace) -> tuple[Parser, FieldMap, dict[str, Any]
     return parser, mapping, {}, os.path.splitext(os.path.basename(options.mapping))[0], Limits()
 
 
-def _keys(value: dict[str, Any]) -> set[str]:
-    nested = value.get("pipelines")
-    inner = [each for each in nested.values() if isinstance(each, dict)] if isinstance(nested, dict) else []
-    return {key for each in (value, *inner) for key in each}
+def _is_spec(value: Any) -> bool:
+    """A file with ends of its own; `source` alone is a key of mappings too, where it is a path."""
+    return isinstance(value, dict) and (
+        "pipelines" in value or isinstance(value.get("source"), dict) or "sink" in value
+    )
 
 
 def _parser(options: argparse.Namespace, own: Parser | None) -> Parser:
@@ -112,7 +115,8 @@ def _opened(path: str, parser: Parser) -> Iterator[tuple[BinaryIO, int]]:
     try:
         raw = open(path, "rb")  # noqa: SIM115 - closed below
     except OSError as error:
-        raise UsageError("U108", f"`{path}` cannot be read: {error.strerror}", "name a file, or `-` for standard input") from error  # fmt: skip
+        help = "name a file, or `-` for standard input"
+        raise UsageError("U108", f"`{path}` cannot be read: {error.strerror}", help) from error
     with raw:
         yield unpacked(raw, path, getattr(parser, "compression", "none")), os.path.getsize(path)
 

@@ -47,7 +47,11 @@ def first_file(plan: Plan) -> str:
     units = plan.source.units(plan.source_end.store(), {"vars": plan.vars}, Session("").clock())
     unit = next(iter(units), None)
     if unit is None:
-        raise UsageError("U107", f"`{plan.name}` has no sample, and no file matches its source", "add `sample:` with a file that shows what comes in")  # fmt: skip
+        raise UsageError(
+            "U107",
+            f"`{plan.name}` has no sample, and no file matches its source",
+            "add `sample:` with a file that shows what comes in",
+        )
     return os.path.join(plan.source_end.store().address["base"], unit.stat.path)
 
 

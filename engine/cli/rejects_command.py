@@ -64,12 +64,17 @@ def _show(found: Iterator[Mapping[str, Any]], options: argparse.Namespace) -> in
     wanted = options.id or ""
     reject = next((each for each in found if each["id"].startswith(wanted)), None)
     if reject is None:
-        raise UsageError("U106", f"there is no reject `{wanted}`" if wanted else "there are no rejects", f"`engine rejects ls {options.spec}` lists them")  # fmt: skip
+        raise UsageError(
+            "U106",
+            f"there is no reject `{wanted}`" if wanted else "there are no rejects",
+            f"`engine rejects ls {options.spec}` lists them",
+        )
     if options.json:
         out_json(reject)
         return 0
     out(
-        f"reject {reject['id']}: record {reject['number']} of {reject['unit']}, line {reject['line']}, byte {reject['offset']:,}"
+        f"reject {reject['id']}: record {reject['number']} of {reject['unit']}, "
+        f"line {reject['line']}, byte {reject['offset']:,}"
     )
     out(f"stage  {reject['stage']}, run {reject['run']}")
     for error in reject["errors"]:

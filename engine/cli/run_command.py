@@ -31,7 +31,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="a trial over everything that is due: nothing is committed"
     )
     parser.add_argument("--full-refresh", action="store_true", help="do every unit again, also those that are done")
-    parser.add_argument("--wait", nargs="?", const="", metavar="TIME", help="wait for another run of this pipeline to end (at most TIME, such as 5m)")  # fmt: skip
+    parser.add_argument(
+        "--wait",
+        nargs="?",
+        const="",
+        metavar="TIME",
+        help="wait for another run of this pipeline to end (at most TIME, such as 5m)",
+    )
     parser.add_argument("--report", metavar="FILE", help="write the report as JSON")
     parser.add_argument("--json", action="store_true", help="print the report as JSON to stdout")
 

@@ -21,12 +21,19 @@ def run(options: argparse.Namespace) -> int:
     """Run every case; exit 10 where one differs."""
     results = {case.name: _try(case, options) for case in find(options.path)}
     if not results:
-        raise GoldenError("G101", f"there is no golden in `{options.path}`", "a golden is a folder with `input/`; `--update` writes the rest")  # fmt: skip
+        raise GoldenError(
+            "G101",
+            f"there is no golden in `{options.path}`",
+            "a golden is a folder with `input/`; `--update` writes the rest",
+        )
     failed = [name for name, texts in results.items() if texts]
     if options.json:
         out_json({name: {"ok": not texts, "differences": texts} for name, texts in results.items()})
     passed = len(results) - len(failed)
-    say(f"{passed} golden{'s' if passed != 1 else ''} ok" + (f", {len(failed)} {'updated' if options.update else 'differ'}" if failed else ""))  # fmt: skip
+    say(
+        f"{passed} golden{'s' if passed != 1 else ''} ok"
+        + (f", {len(failed)} {'updated' if options.update else 'differ'}" if failed else "")
+    )
     return GoldenError.exit_code if failed and not options.update else 0
 
 

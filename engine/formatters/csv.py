@@ -25,7 +25,9 @@ class Csv(Formatter):
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
 
-    columns: Annotated[Literal["mapped"] | list[str], Doc("The columns in order; `mapped`: the fields as the mapping writes them.")] = "mapped"  # fmt: skip
+    columns: Annotated[
+        Literal["mapped"] | list[str], Doc("The columns in order; `mapped`: the fields as the mapping writes them.")
+    ] = "mapped"
     header: Annotated[bool, Doc("Whether the first row names the columns.")] = True
     delimiter: Annotated[str, Doc("The character between cells.", min=1, max=1)] = ","
     quote: Annotated[str, Doc("The character around a cell that needs one.", min=1, max=1)] = '"'

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from engine.language.paths import Index, Name, Step
+from engine.language.picking import Index, Name, Step
 from engine.records import Instant, Value
 
 SAMPLE_RECORDS: Final = 200
@@ -100,7 +100,10 @@ def _merge(a: Shape, b: Shape) -> Shape:
         kept = a if a.type != "any" else b
         return replace(kept, seen=seen) if len(known) == 1 else Shape("any", seen=seen)
     names = dict.fromkeys((*a.fields, *b.fields))
-    fields = {n: _merge(a.fields[n], b.fields[n]) if n in a.fields and n in b.fields else a.fields.get(n) or b.fields[n] for n in names}  # fmt: skip
+    fields = {
+        n: _merge(a.fields[n], b.fields[n]) if n in a.fields and n in b.fields else a.fields.get(n) or b.fields[n]
+        for n in names
+    }
     item = _merge(a.item, b.item) if a.item and b.item else a.item or b.item
     return Shape(a.type, fields, item=item, seen=seen)
 

@@ -40,14 +40,23 @@ class Csv(LineParser):
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
 
     delimiter: Annotated[str, Doc("The character between cells.", min=1, max=1)] = ","
-    quote: Annotated[str, Doc('The character around a cell that holds a delimiter, a line end or itself, doubled; `""` for none.', max=1)] = '"'  # fmt: skip
-    escape: Annotated[str, Doc("The character that takes the meaning from the next one, instead of doubled quotes.", max=1)] = ""  # fmt: skip
-    header: Annotated[bool | Header, Doc("Whether the first row names the columns, or a contract that it must keep.")] = True  # fmt: skip
+    quote: Annotated[
+        str,
+        Doc('The character around a cell that holds a delimiter, a line end or itself, doubled; `""` for none.', max=1),
+    ] = '"'
+    escape: Annotated[
+        str, Doc("The character that takes the meaning from the next one, instead of doubled quotes.", max=1)
+    ] = ""
+    header: Annotated[
+        bool | Header, Doc("Whether the first row names the columns, or a contract that it must keep.")
+    ] = True
     names: Annotated[list[str], Doc("The names of the columns of an input without a header.")] = ()  # type: ignore[assignment]
     skip: Annotated[int, Doc("Lines before the header, or before the first row, that are not read.", min=0)] = 0
     comment: Annotated[str, Doc("A row that begins with this character is not read.", max=1)] = ""
     trim: Annotated[bool, Doc("Take blank space off the ends of every cell and column name.")] = False
-    blank_lines: Annotated[Literal["skip", "record"], Doc("Whether an empty line is skipped or is a row with one empty cell.")] = "skip"  # fmt: skip
+    blank_lines: Annotated[
+        Literal["skip", "record"], Doc("Whether an empty line is skipped or is a row with one empty cell.")
+    ] = "skip"
 
     def __post_init__(self) -> None:
         if self.header is False and not self.names:

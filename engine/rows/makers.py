@@ -137,7 +137,9 @@ def _entry(name: str, make: Make, frame: Frame) -> Value:
 
 
 def _pairs(made: Field, compiler: Compiler) -> Make:
-    entries = [(entry.name, entry.says or _static_pair_type(entry), compiler.field(entry)) for entry in made.fields or ()]  # fmt: skip
+    entries = [
+        (entry.name, entry.says or _static_pair_type(entry), compiler.field(entry)) for entry in made.fields or ()
+    ]
     pair = _pair(made.names)
 
     def pairs(frame: Frame) -> Value:

@@ -11,8 +11,9 @@ from typing import Any, Final
 from engine.errors import RecordError
 from engine.language.fields import Checks, Use
 from engine.language.frames import Frame
+from engine.language.literals import read_as, written
 from engine.language.shapes import type_of
-from engine.language.typing import conversion, read_as, written
+from engine.language.typing import conversion
 from engine.records import MISSING, Instant, Value
 from engine.registry import NUMBERS
 from engine.spelling import describe

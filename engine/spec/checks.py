@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from engine.kinds import Stat
 from engine.language.fields import FieldMap, walk
-from engine.language.paths import Name, Path
+from engine.language.paths import Path
+from engine.language.picking import Name
 from engine.language.templates import Slot, Template
 from engine.options import Pointer, Report
 from engine.plan import End
@@ -130,8 +131,9 @@ def _filled(template: Template, unit: Mapping[str, Any]) -> str:
 def _warn_of_run_names(path: Template, report: Report) -> None:
     for slot in path.slots:
         if slot.root == "run" and slot.key in ("id", "started_at"):
-            report("S314", ("sink", "path"), f"`{{run.{slot.key}}}` names each run's output anew", "name the unit alone, so that doing a unit again replaces its file",
-                   span=slot.span, level="warning")  # fmt: skip
+            message = f"`{{run.{slot.key}}}` names each run's output anew"
+            help = "name the unit alone: doing it again replaces its file"
+            report("S314", ("sink", "path"), message, help, span=slot.span, level="warning")
 
 
 def check_secrets(

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from engine.errors import EngineError, SpecError
 from engine.kinds import Connection, Formatter, Limits, Parser, Sink, Source
-from engine.language.fields import FieldMap, parse_mapping
+from engine.language.fields import FieldMap
+from engine.language.grammar import parse_mapping
+from engine.language.scopes import vars_shape
 from engine.language.shapes import Shape
-from engine.language.typing import check_map, vars_shape
+from engine.language.typing import check_map
 from engine.options import INVALID, Pointer, build_component, convert
 from engine.plan import Archive, End, Plan
 from engine.registry import components
@@ -123,7 +125,8 @@ class Compiler:
             return INVALID
         found = by_suffix("parser", source.path.text)
         if found is None:
-            self.problems("S202", ("source", "path"), "the extension names no parser", f"write `parser:`, one of {listed(components('parser'))}")  # fmt: skip
+            help = f"write `parser:`, one of {listed(components('parser'))}"
+            self.problems("S202", ("source", "path"), "the extension names no parser", help)
             return INVALID
         return found
 
@@ -132,7 +135,8 @@ class Compiler:
             return sink
         found = by_suffix("formatter", sink.path.text)
         if found is None:
-            self.problems("S202", ("sink", "path"), "the extension names no formatter", f"write `formatter:`, one of {listed(components('formatter'))}")  # fmt: skip
+            help = f"write `formatter:`, one of {listed(components('formatter'))}"
+            self.problems("S202", ("sink", "path"), "the extension names no formatter", help)
             return INVALID
         return replace(sink, formatter=found)
 
@@ -201,7 +205,8 @@ class Compiler:
             return shape_of(parser, sample, golden, limits)
         except (EngineError, OSError) as error:
             if sample:
-                self.problems("S313", ("sample",), f"the sample cannot be read: {getattr(error, 'message', error)}", "give one that the parser reads")  # fmt: skip
+                message = f"the sample cannot be read: {getattr(error, 'message', error)}"
+                self.problems("S313", ("sample",), message, "give one that the parser reads")
             return Shape()
 
     # --- what binds state
@@ -215,8 +220,8 @@ class Compiler:
         paths = (source.path, sink.path)
         named = {slot.key for path in paths for slot in path.slots if slot.root == "vars"}
         for name in sorted(named & set(self._given) - set(self.vars.scoped)):
-            self.problems("S308", ("vars", name), f"`{name}` names files, and runs with other values share this one's state",
-                          "declare it with `scope: true`", key=True, level="warning")  # fmt: skip
+            message = f"`{name}` names files, and runs with other values share this one's state"
+            self.problems("S308", ("vars", name), message, "declare it with `scope: true`", key=True, level="warning")
 
     def _hash(self, mapping_doc: Any) -> str:
         said = {"doc": self.doc, "mapping": mapping_doc, "vars": self.vars.values}

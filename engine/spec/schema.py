@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine import registry
-from engine.language.fields import BLANKS, FIELD_KEYS
+from engine.language.grammar import BLANKS, FIELD_KEYS
 from engine.options import object_schema
 from engine.registry import KINDS, class_options
 from engine.spec.settings import ArchiveOptions, LimitOptions, VarOptions
@@ -129,7 +129,9 @@ def _described(options: tuple[registry.Option, ...], name: str, title: str, doc:
 
 def _by_type(kind: str, names: list[str]) -> Schema:
     """A bare name, or a map whose `type` picks the one schema that it is held against."""
-    cases = [{"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/{kind}.{name}"}} for name in names]  # fmt: skip
+    cases = [
+        {"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/{kind}.{name}"}} for name in names
+    ]
     named = {"enum": names, "title": kind}
     choice = {
         "title": f"a {kind}",
@@ -149,7 +151,13 @@ def _by_type(kind: str, names: list[str]) -> Schema:
 
 def _field_definitions() -> Schema:
     keys = {name: {**schema, "description": doc} for name, (schema, doc) in FIELD_KEYS.items()}
-    field = {"type": "object", "properties": keys, "patternProperties": {"^x-": {}}, "additionalProperties": False, "title": "a field"}  # fmt: skip
+    field = {
+        "type": "object",
+        "properties": keys,
+        "patternProperties": {"^x-": {}},
+        "additionalProperties": False,
+        "title": "a field",
+    }
     paths = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     mapping = {
         "fields": {"$ref": "#/$defs/fields"},

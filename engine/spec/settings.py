@@ -14,7 +14,9 @@ from engine.registry import Doc
 class VarOptions:
     """A variable, set with `--set name=value` and read as `$vars.name`."""
 
-    type: Annotated[Literal["text", "int", "decimal", "bool", "date"], Doc("The type that its value is read as.")] = "text"  # fmt: skip
+    type: Annotated[Literal["text", "int", "decimal", "bool", "date"], Doc("The type that its value is read as.")] = (
+        "text"
+    )
     default: Annotated[Any, Doc("Its value where none is given.")] = None
     required: Annotated[bool, Doc("A run without a value does not start.")] = False
     secret: Annotated[bool, Doc("Its value is never shown, and no mapping may write it.")] = False
@@ -25,7 +27,10 @@ class VarOptions:
 class LimitOptions:
     """What a run may take and what it accepts."""
 
-    max_rejects: Annotated[Share | None, Doc("Rejects that a unit may have, as a count or a percentage of the records read; above it the unit is refused.")] = None  # fmt: skip
+    max_rejects: Annotated[
+        Share | None,
+        Doc("Rejects that a unit may have, as a count or a percentage of the records read; with more it is refused."),
+    ] = None
     record: Annotated[Size, Doc("Bytes that one record may have.")] = Size(16 * 2**20)
     depth: Annotated[int, Doc("Levels that one record may nest.", min=1, max=900)] = 256
 

@@ -89,7 +89,13 @@ def _resolve(match: re.Match[str], pointer: Pointer, problems: Problems, folder:
                 span=span,
             )
     else:
-        problems("S304", pointer, f"`{match[0]}` cannot be resolved", "this version knows `${env:NAME}` and `${file:path}`", span=span)  # fmt: skip
+        problems(
+            "S304",
+            pointer,
+            f"`{match[0]}` cannot be resolved",
+            "this version knows `${env:NAME}` and `${file:path}`",
+            span=span,
+        )
     return ""
 
 
@@ -145,7 +151,13 @@ class Variables:
         default = options.get("default")
         if default is None:
             if options.get("required"):
-                self._problems("S307", ("vars", name), f"`{name}` is required and has no value", f"run with `--set {name}=..`", key=True)  # fmt: skip
+                self._problems(
+                    "S307",
+                    ("vars", name),
+                    f"`{name}` is required and has no value",
+                    f"run with `--set {name}=..`",
+                    key=True,
+                )
             return None
         return self._default(name, default, type)
 

@@ -62,11 +62,11 @@ def store_error(error: OSError, path: str) -> StoreError:
 
 
 @contextmanager
-def _refusals(path: str) -> Iterator[None]:
+def _refusals(store: LocalStore, path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise store_error(error, path) from error
+        raise store_error(error, store.show(path)) from error
 
 
 @component("local", "connection", examples=[{"type": "local", "base": "./data"}])
@@ -125,7 +125,7 @@ class LocalStore:
 
     def _walk(self, folder: str, pattern: str) -> Iterator[Stat]:
         """Below one folder, entering only folders that the pattern can reach."""
-        with _refusals(self.show(folder)):
+        with _refusals(self, folder):
             entries = list(os.scandir(self.full(folder)))
         deep = "**" in pattern.split("/")
         depth = pattern.count("/")
@@ -136,12 +136,12 @@ class LocalStore:
                 if (deep or path.count("/") < depth) and not hidden:
                     yield from self._walk(path, pattern)
             elif globs.matches(path, pattern) and entry.is_file():
-                with _refusals(self.show(path)):
+                with _refusals(self, path):
                     yield _stat(path, entry.stat())
 
     def stat(self, path: str) -> Stat | None:
         """The file as it is now."""
-        with _refusals(self.show(path)):
+        with _refusals(self, path):
             try:
                 found = os.stat(self.full(path))
             except (FileNotFoundError, NotADirectoryError):
@@ -150,7 +150,7 @@ class LocalStore:
 
     def open(self, path: str) -> BinaryIO:
         """The file for reading."""
-        with _refusals(self.show(path)):
+        with _refusals(self, path):
             return open(self.full(path), "rb")
 
     def exists(self, path: str) -> bool:
@@ -162,27 +162,27 @@ class LocalStore:
     def create(self, path: str) -> BinaryIO:
         """A new file; its folders are made."""
         full = self.full(path)
-        with _refusals(self.show(path)):
+        with _refusals(self, path):
             os.makedirs(os.path.dirname(full), exist_ok=True)
             return open(full, "xb")
 
     def sync(self, paths: Sequence[str]) -> None:
         """Make the entries of these folders survive a power loss."""
         for path in dict.fromkeys(paths):
-            with _refusals(self.show(path)):
+            with _refusals(self, path):
                 _sync_folder(self.full(path))
 
     def rename(self, staged: str, final: str) -> None:
         """Put a staged file in its place; a reader sees the old one or the new one, never a part."""
         full = self.full(final)
-        with _refusals(self.show(final)):
+        with _refusals(self, final):
             os.makedirs(os.path.dirname(full), exist_ok=True)
             os.replace(self.full(staged), full)
 
     def move(self, path: str, target: str) -> None:
         """Move a file; a target that is there is never replaced."""
         source, goal = self.full(path), self.full(target)
-        with _refusals(self.show(target)):
+        with _refusals(self, target):
             os.makedirs(os.path.dirname(goal), exist_ok=True)
             if os.path.islink(source):  # what it shows is kept: a relative one would lead nowhere
                 _copy_over(source, goal)
@@ -197,7 +197,7 @@ class LocalStore:
     def remove(self, path: str) -> None:
         """Remove a file, or a folder with all that is in it; nothing there is fine."""
         full = self.full(path)
-        with _refusals(self.show(path)):
+        with _refusals(self, path):
             try:
                 os.unlink(full)
             except FileNotFoundError:

@@ -13,8 +13,8 @@ from engine.delivery.books import Books
 from engine.delivery.rejects import RejectWriter, reject_schema
 from engine.errors import RecordError, UnitError
 from engine.kinds import Limits
-from engine.language.fields import parse_mapping
 from engine.language.frames import Context
+from engine.language.grammar import parse_mapping
 from engine.language.jsontext import decode, encode_lines
 from engine.language.shapes import Shape
 from engine.language.typing import check_map

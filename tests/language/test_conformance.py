@@ -13,11 +13,12 @@ import pytest
 
 from engine.errors import OptionError, RecordError, UnitError
 from engine.kinds import Limits
-from engine.language.fields import parse_mapping
 from engine.language.frames import Context
+from engine.language.grammar import parse_mapping
+from engine.language.scopes import vars_shape
 from engine.language.shapes import ANY, of_records, of_texts, type_of
 from engine.language.templates import Template, file_part
-from engine.language.typing import check_map, vars_shape
+from engine.language.typing import check_map
 from engine.options import build_component
 from engine.parsers import _lines
 from engine.records import MISSING, Batch, Damage, Digits, Instant

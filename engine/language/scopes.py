@@ -1,0 +1,164 @@
+"""Paths against the evidence: where a path may start, what it leads to, and what is said where it leads nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from engine.language.frames import RUN_KEYS, UNIT_KEYS
+from engine.language.paths import Path
+from engine.language.picking import Name
+from engine.language.shapes import ANY, Lost, Shape, follow, scalar
+from engine.options import Pointer, Report
+from engine.spelling import a, suggest
+
+UNIT_SHAPE: Final = Shape(
+    "object",
+    {**dict.fromkeys(UNIT_KEYS, scalar("text")), "size": scalar("int"), "record": scalar("int"),
+     "mtime": scalar("instant"), "date": scalar("date")},
+    closed=True,
+)  # fmt: skip
+RUN_SHAPE: Final = Shape(
+    "object", {**dict.fromkeys(RUN_KEYS, scalar("text")), "started_at": scalar("instant")}, closed=True
+)
+
+GIVEN: Final = ("$unit", "$run", "$vars")
+"""The heads whose members the engine and the spec name, not the input."""
+
+
+@dataclass
+class Scope:
+    """What a path may start at, as shapes: the static twin of a Frame."""
+
+    node: Shape
+    vars: Shape
+    record: Shape | None = None
+    root: Shape | None = None
+    parent: Scope | None = None
+    around: Scope | None = None
+    item: Shape | None = None
+    out: dict[str, Shape] = field(default_factory=dict)
+    coming: frozenset[str] = frozenset()
+
+    def inner(self, node: Shape, item: Shape | None = None) -> Scope:
+        """Inside an object with a source, or an item."""
+        return Scope(node, self.vars, self.record, self.root, self, self, item or self.item)
+
+    def beside(self) -> Scope:
+        """Inside an object without a source."""
+        return Scope(self.node, self.vars, self.record, self.root, self.parent, self, self.item)
+
+
+def path_shape(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape:
+    """What the path leads to; an error or a warning where the evidence does not have it."""
+    if path.query:
+        _warn_of_projection(path, pointer, report)
+        return ANY
+    start = _start(path, pointer, scope, report)
+    if start is None:
+        return ANY
+    found = follow(start, path.steps)
+    if not isinstance(found, Lost):
+        return found
+    _report_lost(path, found, pointer, start, report)
+    return ANY
+
+
+def _start(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | None:
+    """The shape of the path's head, None where a problem was reported."""
+    if path.head in ("$out", "$work"):
+        return _out(path, pointer, scope, report)
+    if path.head in ("$item", "$index"):
+        if scope.item is None:
+            report("M205", pointer, f"`{path.head}` stands outside `each`", "it is known inside `each` only")
+            return None
+        return scope.item if path.head == "$item" else scalar("int")
+    if path.head == "$parent":
+        return _parent(path, pointer, scope, report)
+    fixed = {"": scope.node, "$record": scope.record, "$root": scope.root, "$vars": scope.vars,
+             "$unit": UNIT_SHAPE, "$run": RUN_SHAPE}  # fmt: skip
+    return fixed[path.head]
+
+
+def _parent(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | None:
+    found: Scope | None = scope
+    for _ in range(path.up):
+        found = found.parent if found else None
+    if found is None:
+        message = f"`{path.text}` leaves the record"
+        report("M207", pointer, message, "`$parent` stands inside `each`, or `fields` with `source`")
+    return found.node if found else None
+
+
+def _out(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | None:
+    around: Scope | None = scope
+    for _ in range(path.up):
+        around = around.around if around else None
+    if around is None:
+        report("M207", pointer, f"`{path.text}` leaves the output", "there is no object around this one")
+        return None
+    name = path.steps[0].text if path.steps and isinstance(path.steps[0], Name) else None
+    if name is not None and name not in around.out:
+        later = "is made further down" if name in around.coming else "is not a field here"
+        near = suggest(name, around.out)
+        above = f"`$out` holds the fields above: {', '.join(around.out) or 'none'}"
+        help = f"did you mean `{near}`?" if near and name not in around.coming else above
+        report("M203", pointer, f"`{name}` {later}", help, span=path.spans[0])
+        return None
+    return Shape("object", dict(around.out))
+
+
+def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, report: Report) -> None:
+    shape, step = lost.shape, path.steps[lost.step]
+    span = (path.spans[lost.step][0], path.spans[lost.step][1] - path.spans[lost.step][0])
+    if shape.type != "object" or not isinstance(step, Name):
+        inside = path.text[: path.spans[lost.step][0]].rstrip(".[")
+        what = f"`{inside}`" if inside else "the record"
+        report("M209", pointer, f"{what} is {a(shape.type)} here", _inside_help(shape, what), span=span)
+        return
+    names = list(shape.fields)
+    near = suggest(step.text, names)
+    level = "error" if shape.closed or near else "warning"
+    where = "does not exist in the input" if level == "error" else "is in no record of the sample"
+    message = f"`{path.text}` {where}" if path.head not in GIVEN else f"`{path.head}` has no `{step.text}`"
+    help = f"did you mean `{_mended(path, lost.step, near)}`?" if near else _literal_help(path, step.text)
+    report("M204", pointer, message, help, span=span, seen=_seen(names, start.total), level=level)
+
+
+def _seen(names: Sequence[str], total: int) -> str:
+    """What the evidence has where the path looks for more."""
+    more = ", …" if len(names) > 12 else ""
+    records = f" ({total} sample record{'s' if total != 1 else ''})" if total else ""
+    return f"seen: {', '.join(names[:12]) or 'nothing'}{more}{records}"
+
+
+def _mended(path: Path, step: int, near: str) -> str:
+    """The path with one step replaced."""
+    start, end = path.spans[step]
+    return f"{path.text[:start]}{near}{path.text[end:]}"
+
+
+def _inside_help(shape: Shape, what: str) -> str:
+    if shape.type == "list":
+        return "use `[0]` for one item, `each` for all"
+    return "its members have names, not numbers" if shape.type == "object" else f"{what} has no parts"
+
+
+def _literal_help(path: Path, name: str) -> str:
+    if path.head == "$vars":
+        return f"declare it: `vars: {{{name}: ..}}`"
+    if len(path.steps) == 1 and path.head == "":
+        return f"a literal is `{{value: {path.text}}}`"
+    return "" if path.head in GIVEN else "see what comes in with `engine preview`"
+
+
+def _warn_of_projection(path: Path, pointer: Pointer, report: Report) -> None:
+    if "[*]." in path.text:
+        message = f"`{path.text}` drops the items that lack what follows `[*]`"
+        report("M210", pointer, message, "use `each` to keep every item", level="warning")
+
+
+def vars_shape(types: Mapping[str, str]) -> Shape:
+    """The variables as a closed object of certain types."""
+    return Shape("object", {name: scalar(type) for name, type in types.items()}, closed=True)
