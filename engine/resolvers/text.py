@@ -5,6 +5,7 @@ Characters are Unicode code points. Letters change case by Unicode's rules, the 
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
 from datetime import date
@@ -49,19 +50,26 @@ def text(value: Any) -> str:
     return str(within_cap(value)) if isinstance(value, int) else encode(value).decode()
 
 
-@resolver(takes="text", gives="text", examples=[Example("  a b\u00a0", "a b"), Example("a", "a")])
+@resolver(
+    takes="text",
+    gives="text",
+    examples=[Example("  a b\u00a0", "a b"), Example("a", "a")],
+    prepare=lambda: operator.methodcaller("strip", WHITE_SPACE),
+)
 def trim(value: str) -> str:
     """The text without blank space at its ends: Unicode White_Space and the byte order mark."""
     return value.strip(WHITE_SPACE)
 
 
-@resolver(takes="text", gives="text", examples=[Example("straße", "STRASSE"), Example("A1", "A1")])
+@resolver(
+    takes="text", gives="text", examples=[Example("straße", "STRASSE"), Example("A1", "A1")], prepare=lambda: str.upper
+)
 def upper(value: str) -> str:
     """The text in upper case, which may be longer: `ß` becomes `SS`."""
     return value.upper()
 
 
-@resolver(takes="text", gives="text", examples=[Example("ÀB", "àb"), Example("a1", "a1")])
+@resolver(takes="text", gives="text", examples=[Example("ÀB", "àb"), Example("a1", "a1")], prepare=lambda: str.lower)
 def lower(value: str) -> str:
     """The text in lower case; a Greek sigma that ends a word becomes `ς`."""
     return value.lower()

@@ -30,7 +30,6 @@ class RowMapper:
         """The batch's records mapped, in order, and the rejects; the records that came in are not changed."""
         records: list[dict[str, Value]] = []
         rejects: list[Reject] = []
-        indexes: list[int] = []
         frame, make, first = self._frame, self._make, batch.number
         for index, value in enumerate(batch.values):
             if type(value) is Damage:  # it fails here, before any field sees it
@@ -43,10 +42,17 @@ class RowMapper:
                 frame.work = {}
             try:
                 records.append(make(frame))
-                indexes.append(index)
             except Failures as failed:
                 rejects.append(_reject(index, value, failed.errors))
-        return Mapped(records, indexes, rejects)
+        return Mapped(records, _kept(len(batch), rejects), rejects)
+
+
+def _kept(count: int, rejects: Sequence[Reject]) -> Sequence[int]:
+    """The positions of the records that were mapped."""
+    if not rejects:
+        return range(count)
+    refused = {reject.position for reject in rejects}
+    return [position for position in range(count) if position not in refused]
 
 
 def _reject(index: int, value: Value, errors: Sequence[FieldError]) -> Reject:

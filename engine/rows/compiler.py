@@ -16,7 +16,7 @@ from engine.rows.makers import MAKERS
 from engine.rows.steps import Make, Step, compile_checks, compile_use
 
 MakeObject = Callable[[Frame], dict[str, Value]]
-Planned = tuple[str, object, Sequence[Step], Make, frozenset[str]]
+Planned = tuple[str, object, Step | None, Make, frozenset[str]]
 """A field as an object makes it: its name, key and resolvers of its shortcut, whole way, what it reads."""
 
 
@@ -84,13 +84,10 @@ def _make_object(plan: Sequence[Planned]) -> MakeObject:
         out, node, rest = frame.out, frame.node, iter(plan)
         look = node.get if type(node) is dict else _nothing
         try:
-            for name, key, steps, make, _ in rest:
+            for name, key, step, make, _ in rest:
                 value = look(key)
-                if value:
-                    for step in steps:
-                        value = step(value)
-                        if not value:
-                            break
+                if value and step:
+                    value = step(value)
                 if not value:  # not the common case, or perhaps a blank: the whole way
                     value = make(frame)
                 if value is not MISSING:
@@ -121,7 +118,7 @@ def _nothing(key: object) -> None:
     """What a value that is no object has under any key."""
 
 
-def _shortcut(made: Field) -> tuple[object, Sequence[Step]]:
+def _shortcut(made: Field) -> tuple[object, Step | None]:
     """The key and the resolvers of the commonest field: one name of the value itself, no checks.
 
     Any other field has a key that no value has. What the shortcut makes is what the field would make: it is
@@ -129,8 +126,21 @@ def _shortcut(made: Field) -> tuple[object, Sequence[Step]]:
     """
     name = only_name(made.sources[0]) if made.maker == "source" and len(made.sources) == 1 else None
     if not name or made.checks or made.on_error != "reject" or not _is_plain(made):
-        return MISSING, ()
-    return name.text, tuple(compile_use(use) for use in made.chain)
+        return MISSING, None
+    return name.text, _together([compile_use(use) for use in made.chain])
+
+
+def _together(steps: Sequence[Step]) -> Step | None:
+    """Resolvers as one call, which ends where a result might be blank; None for none."""
+    if len(steps) < 2:
+        return steps[0] if steps else None
+    first, rest = steps[0], _together(steps[1:])
+
+    def together(value: Value) -> Value:
+        value = first(value)
+        return rest(value) if value and rest else value
+
+    return together
 
 
 def _is_plain(made: Field) -> bool:
