@@ -94,15 +94,22 @@ class Span(NamedTuple):
     stop: int
 
 
+class Table(NamedTuple):
+    """Records that are rows of texts under the same names: the rows, before they become records."""
+
+    names: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 class Batch:
     """A raw block of input, from which records are decoded when asked.
 
     `offset` is the block's first byte in the unit, `number` its first record's number, from 1. `decode`
     gives the records (or `Damage`) in order; `locate` gives their spans, and is called only when a record
-    is rejected, so positions cost nothing until then.
+    is rejected, so positions cost nothing until then. `table` is there where all of them are rows of texts.
     """
 
-    __slots__ = ("_decode", "_locate", "_spans", "_values", "block", "number", "offset")
+    __slots__ = ("_decode", "_locate", "_spans", "_values", "block", "number", "offset", "table")
 
     def __init__(
         self,
@@ -111,10 +118,12 @@ class Batch:
         number: int,
         decode: Callable[[], Sequence[Value]],
         locate: Callable[[], Sequence[Span]],
+        table: Table | None = None,
     ) -> None:
         self.block = block
         self.offset = offset
         self.number = number
+        self.table = table
         self._decode = decode
         self._locate = locate
         self._values: Sequence[Value] | None = None
@@ -128,7 +137,7 @@ class Batch:
         return self._values
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.table.rows) if self.table else len(self.values)
 
     def place(self, index: int) -> Place:
         """Where record `index` of this batch came from."""

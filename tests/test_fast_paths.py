@@ -4,14 +4,24 @@ import io
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine import registry
 from engine.errors import RecordError, UnitError
 from engine.kinds import Limits
+from engine.language.frames import Context
+from engine.language.grammar import parse_mapping
+from engine.language.scopes import vars_shape
+from engine.language.shapes import of_texts
 from engine.language.times import TimeFormat, Zone
+from engine.language.typing import check_map
 from engine.parsers._lines import BLOCK, Block
 from engine.parsers._rows import Dialect, Rows
 from engine.parsers.csv import Csv
+from engine.records import Batch, Table
+from engine.rows import RowMapper
+from engine.rows.flat import compile_flat
 
 TIMES = [
     "2024-05-06T07:08:09Z", "2024-05-06 07:08:09Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
@@ -64,3 +74,66 @@ def test_a_quote_that_is_never_closed_fails_the_unit(size):
         list(Csv().batches(io.BytesIO(data), Limits()))
     assert caught.value.code == "R121"
     assert "line 3" in caught.value.message
+
+
+FLAT_FIELDS = {
+    "copy": "a",
+    "upper": {"source": "b", "resolver": ["trim", "upper"], "required": True},
+    "int": {"source": "a", "resolver": "int"},
+    "default": {"source": "c", "default": "D"},
+    "typed_default": {"source": "c", "resolver": "int", "default": 0},
+    "omit": {"source": "c", "blank": "omit"},
+    "null": {"source": "b", "blank": "null"},
+    "literal": {"value": 1},
+    "day": {"source": "a", "resolver": {"type": "format_date", "to": "%d.%m.%Y", "zone": "UTC"}},
+    "slug": {"source": "b", "resolver": ["slug", "upper"]},
+}
+CELLS = st.sampled_from(["", " ", "0", "7", "-3", "1e5", "x", " y ", "2024-05-06T07:08:09Z", "\u00e9", "--"])
+
+
+@given(
+    chosen=st.lists(st.sampled_from(sorted(FLAT_FIELDS)), min_size=1, max_size=6, unique=True),
+    rows=st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=6),
+)
+def test_a_flat_map_gives_what_the_whole_way_gives(chosen, rows):
+    problems = []
+    report = Collected(problems)
+    mapping = parse_mapping({"fields": {name: FLAT_FIELDS[name] for name in chosen}}, (), report)
+    mapping = check_map(mapping, of_texts(), vars_shape({}), report)
+    assert not problems
+    names = ["a", "b", "c"]
+    values = [dict(zip(names, row, strict=True)) for row in rows]
+    assert compile_flat(mapping, names) is not None
+    table = Batch(b"", 0, 1, lambda: values, list, Table(names, rows))
+    record = Batch(b"", 0, 1, lambda: values, list)
+    mapper = RowMapper(mapping, Context({}, {}, {}))
+    assert mapper(table) == mapper(record)
+
+
+class Collected:
+    def __init__(self, problems):
+        self.problems = problems
+
+    def __call__(self, code, pointer, message, help="", **more):
+        self.problems.append((code, pointer, message))
+
+    def secret(self, text, pointer):
+        return text
+
+    def broken(self, pointer):
+        return False
+
+    refused = broken
+
+
+def test_a_map_that_asks_for_more_goes_the_whole_way():
+    report = Collected([])
+    for fields in (
+        {"x": {"source": "a", "min_length": 1}},
+        {"x.y": "a"},
+        {"_x": "a"},
+        {"x": "$run.id"},
+        {"x": "nowhere"},
+    ):
+        assert compile_flat(parse_mapping({"fields": fields}, (), report), ["a"]) is None
+    assert compile_flat(parse_mapping({"fields": {"x": "a"}, "pass_through": True}, (), report), ["a"]) is None

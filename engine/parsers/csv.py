@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Annotated, BinaryIO, ClassVar, Literal
+from typing import Annotated, BinaryIO, ClassVar, Literal, cast
 
 from engine.errors import OptionError, UnitError
 from engine.kinds import Limits
 from engine.parsers._lines import Block, LineParser, Oversize, blocks
 from engine.parsers._rows import Dialect, Row, Rows
-from engine.records import Batch, Damage, Value
+from engine.records import Batch, Damage, Table, Value
 from engine.registry import Doc, component
 from engine.spelling import WHITE_SPACE, listed
 
@@ -75,8 +75,9 @@ class Csv(LineParser):
             else:
                 if not names:
                     names = self._header(rows)
-                decode = partial(_records, rows, names, self.trim)
-                batch = Batch(rows.data, rows.offset, number, decode, rows.spans)
+                found = [_trimmed(row) for row in rows.parsed()] if self.trim else rows.parsed()
+                decode = partial(_records, found, names)
+                batch = Batch(rows.data, rows.offset, number, decode, rows.spans, _table(found, names))
             yield batch
             number += len(batch)
         if not names:
@@ -124,11 +125,15 @@ class Csv(LineParser):
             raise UnitError("R123", f"the header breaks its contract: {'; '.join(wrong)}", f"it reads: {found}")
 
 
-def _records(rows: Rows, names: Sequence[str], trim: bool) -> list[Value]:
+def _table(found: Sequence[Row | Damage], names: Sequence[str]) -> Table | None:
+    """The rows as they are, where every one of them has a cell for each name."""
+    whole = set(map(type, found)) <= {list} and set(map(len, found)) == {len(names)}  # type: ignore[arg-type]
+    return Table(names, cast("Sequence[Row]", found)) if whole else None
+
+
+def _records(found: Sequence[Row | Damage], names: Sequence[str]) -> list[Value]:
     """Each row as a record by column name; a ragged one is damaged."""
-    width, found = len(names), rows.parsed()
-    if trim:
-        found = [_trimmed(row) for row in found]
+    width = len(names)
     return [
         dict(zip(names, row)) if type(row) is list and len(row) == width else _damaged(row, width)  # noqa: B905
         for row in found

@@ -2,18 +2,21 @@
 
 A map becomes closures once; each takes a Frame and gives a value, MISSING where nothing is written. The order
 inside a field is fixed: source, resolvers, `default`, `required`, checks, emit. `compiler.py` puts fields
-together, `makers.py` makes values, `steps.py` resolves and checks them, `failures.py` names what went wrong.
+together, `makers.py` makes values, `steps.py` resolves and checks them, `failures.py` names what went wrong,
+`flat.py` is a shortcut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.errors import RecordError
 from engine.language.fields import FieldMap
 from engine.language.frames import Context, Frame
-from engine.records import Batch, Damage, FieldError, Mapped, Reject, Value
+from engine.records import Batch, Damage, FieldError, Mapped, Reject, Table, Value
 from engine.rows.compiler import RowCompiler
 from engine.rows.failures import Failures, Notes
+from engine.rows.flat import MakeFlat, compile_flat
 
 __all__ = ["RowMapper"]
 
@@ -23,28 +26,59 @@ class RowMapper:
 
     def __init__(self, mapping: FieldMap, context: Context) -> None:
         self.notes = Notes()
+        self._mapping = mapping
         self._frame = Frame(None, context)
         self._make = RowCompiler(self.notes).map(mapping)
+        self._flat: MakeFlat | None = None
+        self._names: Sequence[str] | None = None
 
     def __call__(self, batch: Batch) -> Mapped:
         """The batch's records mapped, in order, and the rejects; the records that came in are not changed."""
         records: list[dict[str, Value]] = []
         rejects: list[Reject] = []
-        frame, make, first = self._frame, self._make, batch.number
-        for index, value in enumerate(batch.values):
-            if type(value) is Damage:  # it fails here, before any field sees it
-                rejects.append(_reject(index, value, ()))
-                continue
-            frame.node = frame.record = frame.root = value
-            frame.number = first + index
-            frame.out = {}
-            if frame.work:
-                frame.work = {}
-            try:
-                records.append(make(frame))
-            except Failures as failed:
-                rejects.append(_reject(index, value, failed.errors))
+        if batch.table and (flat := self._flat_over(batch.table.names)):
+            self._map_rows(batch.table, flat, batch.number, records, rejects)
+        else:
+            for position, value in enumerate(batch.values):
+                self._map(position, value, batch.number, records, rejects)
         return Mapped(records, _kept(len(batch), rejects), rejects)
+
+    def _map(
+        self, position: int, value: Value, first: int, records: list[dict[str, Value]], rejects: list[Reject]
+    ) -> None:
+        """One record, the whole way."""
+        if type(value) is Damage:  # it fails here, before any field sees it
+            rejects.append(_damaged(position, value))
+            return
+        frame = self._frame
+        frame.node = frame.record = frame.root = value
+        frame.number = first + position
+        frame.out = {}
+        if frame.work:
+            frame.work = {}
+        try:
+            records.append(self._make(frame))
+        except Failures as failed:
+            rejects.append(Reject(position, "map", value, tuple(failed.errors)))
+
+    def _map_rows(
+        self, table: Table, flat: MakeFlat, first: int, records: list[dict[str, Value]], rejects: list[Reject]
+    ) -> None:
+        """Rows that never become records; where a field fails, the whole way finds all that is wrong."""
+        for position, row in enumerate(table.rows):
+            try:
+                records.append(flat(row))
+            except RecordError:
+                self._map(position, dict(zip(table.names, row, strict=True)), first, records, rejects)
+
+    def _flat_over(self, names: Sequence[str]) -> MakeFlat | None:
+        if self._names is not names:
+            self._names, self._flat = names, compile_flat(self._mapping, names)
+        return self._flat
+
+
+def _damaged(position: int, damage: Damage) -> Reject:
+    return Reject(position, "parse", None, (FieldError("", damage.code, damage.message, damage.value),))
 
 
 def _kept(count: int, rejects: Sequence[Reject]) -> Sequence[int]:
@@ -53,9 +87,3 @@ def _kept(count: int, rejects: Sequence[Reject]) -> Sequence[int]:
         return range(count)
     refused = {reject.position for reject in rejects}
     return [position for position in range(count) if position not in refused]
-
-
-def _reject(index: int, value: Value, errors: Sequence[FieldError]) -> Reject:
-    if isinstance(value, Damage):
-        return Reject(index, "parse", None, (FieldError("", value.code, value.message, value.value),))
-    return Reject(index, "map", value, tuple(errors))

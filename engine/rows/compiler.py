@@ -39,7 +39,7 @@ class RowCompiler:
     def object(self, fields: Sequence[Field]) -> MakeObject:
         """The function that makes all fields of one object, in the order written, into the frame's `out`."""
         return _make_object(
-            [(made.name, *_shortcut(made), _placed(made, self.field(made)), _reads(made)) for made in fields]
+            [(made.name, *shortcut(made), _placed(made, self.field(made)), _reads(made)) for made in fields]
         )
 
     def field(self, made: Field) -> Make:
@@ -118,14 +118,15 @@ def _nothing(key: object) -> None:
     """What a value that is no object has under any key."""
 
 
-def _shortcut(made: Field) -> tuple[object, Step | None]:
+def shortcut(made: Field) -> tuple[object, Step | None]:
     """The key and the resolvers of the commonest field: one name of the value itself, no checks.
 
     Any other field has a key that no value has. What the shortcut makes is what the field would make: it is
     left where a value or a result might be blank, and resolvers called again give the same again.
     """
     name = only_name(made.sources[0]) if made.maker == "source" and len(made.sources) == 1 else None
-    if not name or made.checks or made.on_error != "reject" or not _is_plain(made):
+    sees_blank = any(use.resolver.blank for use in made.chain)
+    if not name or made.checks or made.on_error != "reject" or sees_blank or not _is_plain(made):
         return MISSING, None
     return name.text, _together([compile_use(use) for use in made.chain])
 
@@ -188,18 +189,18 @@ def _finished(make: Make, check: Step | None, made: Field) -> Make:
     """Default, required, checks and emission behind the made value, as few calls as the field needs."""
     if made.maker == "value" and not made.chain and not check and not is_blank(made.value):
         return make
-    on_blank = _on_blank(made)
+    blank = on_blank(made)
 
     def finished(frame: Frame) -> Value:
         value = make(frame)
         if value or (value is not MISSING and value is not None and value != ""):
             return value
-        return on_blank(value)
+        return blank(value)
 
     def checked(frame: Frame) -> Value:
         value = make(frame)
         if is_blank(value):
-            value = on_blank(value)
+            value = blank(value)
         if is_blank(value):
             return value
         return check(value) if check else value
@@ -207,7 +208,7 @@ def _finished(make: Make, check: Step | None, made: Field) -> Make:
     return checked if check else finished
 
 
-def _on_blank(made: Field) -> Step:
+def on_blank(made: Field) -> Step:
     """What a blank result becomes: the default, a reject, or a blank as the field writes it."""
     default, blank, typed = made.default, made.blank, made.type not in ("text", "any")
 
@@ -233,14 +234,14 @@ def _required_message(made: Field, value: Value) -> str:
 
 def _recovering(make: Make, check: Step | None, made: Field, notes: Notes) -> Make:
     """`on_error: blank` goes on as blank, once; `drop_item` leaves out the item around it. Both are counted."""
-    on_blank = _on_blank(made)
+    blank = on_blank(made)
     path, drop = made.path, made.on_error == "drop_item"
 
     def recover(errors: Sequence[FieldError]) -> Value:
         notes.recover(path, errors)
         if drop:
             raise DroppedItem
-        return on_blank(MISSING)
+        return blank(MISSING)
 
     def recovering(frame: Frame) -> Value:
         try:
@@ -251,7 +252,7 @@ def _recovering(make: Make, check: Step | None, made: Field, notes: Notes) -> Ma
             return recover((field_error("", error),))
         except Failures as failed:
             return recover(failed.errors)
-        value = on_blank(value)
+        value = blank(value)
         return value if check is None or is_blank(value) else check(value)
 
     return recovering
