@@ -14,7 +14,7 @@ WIDTH: Final = 160
 """A longer line of a file is shown in part, around the place."""
 
 # Characters that a terminal would obey, or that would move the text after them: each is shown as one sign.
-_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_UNSHOWABLE: Final = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 
 
 @dataclass(frozen=True)
@@ -110,4 +110,4 @@ def _window(source: str, column: int) -> tuple[str, int]:
 
 
 def _showable(line: str) -> str:
-    return _UNSHOWABLE.sub("�", line.replace("\t", " "))
+    return re.sub(_UNSHOWABLE, "�", line.replace("\t", " "))

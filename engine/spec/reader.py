@@ -12,12 +12,10 @@ from itertools import accumulate
 from typing import Any, Final, NoReturn
 
 from engine.errors import SpecError
-from engine.spec import json_reader
 from engine.spec.builder import Builder
 from engine.spec.document import Document, Node, Source
 from engine.spec.problems import Problem, at_mark, in_file
 from engine.spec.scalars import quoted, shortened
-from engine.spec.syntax import explain, quoted_line
 from engine.spelling import closest
 
 __all__ = ["BYTES", "read", "read_text"]
@@ -50,6 +48,8 @@ def read_text(text: str, shown: str, json: bool = False) -> Document:
     _refuse_large(len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass")), shown)
     source = Source(shown, text.removeprefix("\ufeff"))
     if json:
+        from engine.spec import json_reader  # only for `.json`
+
         return json_reader.parse(source)
     _refuse_signs(source)
     return _YamlReader(source).document()
@@ -106,6 +106,8 @@ class _YamlReader:
             for event in yaml.parse(self.source.text, Loader=yaml.CSafeLoader):
                 self.take(event)
         except yaml.MarkedYAMLError as error:
+            from engine.spec.syntax import explain  # only where something is wrong
+
             self.stop_at(explain(self.source, error, _reads))
         if self.builder.root is None or (self.builder.root.is_empty and not self.builder.root.style):
             self.builder.problems.append(in_file(self.source.path, "S101", "the file is empty"))
@@ -150,7 +152,7 @@ class _YamlReader:
             message, help = "a key cannot be an alias", "write the key out"
         elif event.anchor not in self.anchors:
             message = f"`*{shortened(event.anchor)}` names no anchor above it"
-            help = f"for a text write `{quoted_line(self.source, start, end)}`"
+            help = f"for a text write `{_quoted_line(self.source, start, end)}`"
         elif node is None:
             message = f"`*{shortened(event.anchor)}` stands inside the value that it names"
             help = "a value cannot hold itself: write the part out"
@@ -209,7 +211,7 @@ class _YamlReader:
         help = "write the key as a word, or in quotes"
         if self.source.text.startswith("{{", start):
             end = self.source.text.find("}}", start) + 2
-            help = f"for a text write `{quoted_line(self.source, start, max(end, start + 2))}`"
+            help = f"for a text write `{_quoted_line(self.source, start, max(end, start + 2))}`"
         self.builder.note(node.start, node.end, "S101", "a mapping or a list cannot be a key", help=help)
 
     def refuse_doubtful(self, node: Node) -> None:
@@ -228,7 +230,7 @@ class _YamlReader:
         if found and self.builder.stack:
             start, end = found.span(1)
             message = f"the value is missing: `{shortened(found[1])}` is a comment to YAML"
-            help = f"write `{quoted_line(self.source, start, end)}`, or `null` before the comment"
+            help = f"write `{_quoted_line(self.source, start, end)}`, or `null` before the comment"
             self.builder.note(start, end, "S106", message, help=help)
 
     def refuse_split(self, node: Node) -> None:
@@ -245,7 +247,7 @@ class _YamlReader:
         last = next((first + at for at, total in enumerate(totals) if total <= 0), len(words) - 1)
         start, end = words[first].start, words[last].end
         message = f"YAML takes `{shortened(text[start:end])}` apart at its commas"
-        help = f"write `{quoted_line(self.source, start, end)}`"
+        help = f"write `{_quoted_line(self.source, start, end)}`"
         self.builder.note(start, end, "S105", message, help=help)
 
 
@@ -289,3 +291,9 @@ def _reads(text: str, line: int) -> bool:
         begun_here = error.context_mark is not None and error.context_mark.line == line - 1
         return error.problem_mark is not None and error.problem_mark.line >= line and not begun_here
     return True
+
+
+def _quoted_line(source: Source, start: int, end: int) -> str:
+    from engine.spec.syntax import quoted_line  # only where something is wrong
+
+    return quoted_line(source, start, end)

@@ -68,16 +68,28 @@ def _validator(what: str) -> Any:
     from jsonschema.validators import extend
 
     schema = SCHEMAS[what]()
+    definitions = schema["$defs"]
     every = Draft202012Validator.VALIDATORS["allOf"]
+
+    def ref(validator: Any, name: str, instance: Any, owner: Any) -> Iterator[Any]:
+        # Every reference of ours is to a definition of the same schema: no need to resolve an address.
+        yield from validator.descend(instance, definitions[name.removeprefix("#/$defs/")])
+
+    def if_(validator: Any, test: Mapping[str, Any], instance: Any, owner: Mapping[str, Any]) -> Iterator[Any]:
+        # Every `if` of ours asks for a type or for a constant `type`: a look, not a validation of its own.
+        if set(test) != {"type"}:
+            yield from Draft202012Validator.VALIDATORS["if"](validator, test, instance, owner)
+        elif (branch := owner.get("then" if validator.is_type(instance, test["type"]) else "else")) is not None:
+            yield from validator.descend(instance, branch)
 
     def all_of(validator: Any, cases: Any, instance: Any, owner: Mapping[str, Any]) -> Iterator[Any]:
         kind = owner.get("x-kind")
         if kind is None:
             yield from every(validator, cases, instance, owner)
-        elif isinstance(instance, dict) and f"{kind}.{instance.get('type')}" in schema["$defs"]:
-            yield from validator.descend(instance, schema["$defs"][f"{kind}.{instance['type']}"])
+        elif isinstance(instance, dict) and f"{kind}.{instance.get('type')}" in definitions:
+            yield from validator.descend(instance, definitions[f"{kind}.{instance['type']}"])
 
-    return extend(Draft202012Validator, {"allOf": all_of})(schema)  # type: ignore[no-untyped-call]
+    return extend(Draft202012Validator, {"allOf": all_of, "$ref": ref, "if": if_})(schema)  # type: ignore[no-untyped-call]
 
 
 def _say_extra(error: Any, at: Pointer, problems: Problems) -> None:
