@@ -1,8 +1,12 @@
-"""Goldens: a pipeline run offline over a folder's input, compared with the bytes it should give (DESIGN §6).
+"""Goldens: a pipeline run offline over a folder's input, compared with the bytes it should give.
 
 A case is a folder with `input/`, `expected/`, and beside them `books.json` and, where there are rejects,
-`rejects.jsonl`. The same compiled plan runs as in production; only its ends are folders, its clock stands
-still and its run has a fixed name.
+`rejects.jsonl`: `fixtures/<pipeline>/`, or `fixtures/<pipeline>/<case>/`. The files of a connection that has a name
+stand in a folder of that name. A `case.yaml` beside them may say `spec` (else `pipelines/<pipeline>.yaml` next to
+`fixtures/`), `set`, `env` and `clock`. `engine test --update` writes what is missing and shows what differs.
+
+The same compiled plan runs as in production; only its ends are folders, its clock stands still (2026-01-15T12:00Z
+unless said, every input a day older) and its run has a fixed name.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ MISSING: Final = _Missing()
 
 
 def is_blank(value: Value) -> bool:
-    """Blank is one word: missing, null or empty text (LANGUAGE rule 3)."""
+    """Blank is one word: missing, null or empty text."""
     return not value and (value is MISSING or value is None or value == "")
 
 

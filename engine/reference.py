@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from engine import golden
 from engine.catalogue import catalogue
-from engine.language import paths, templates
+from engine.language import grammar, paths, templates
 from engine.language.grammar import FIELD_KEYS
 from engine.language.jsontext import encode
 from engine.options import groups_in, kind_word
 from engine.records import MISSING
 from engine.registry import KINDS, Component, Example, Option, Resolver, class_options, components, resolvers
+from engine.spec import project, scalars
 from engine.spec.schema import SCHEMAS
 from engine.spec.settings import ArchiveOptions, LimitOptions, VarOptions
 
@@ -40,9 +41,14 @@ def _spec() -> Iterator[str]:
     for title, group in GROUPS.items():
         yield from (f"### {title}", "", _doc(group), "")
         yield from _options(tuple(class_options(group)))
-    for module in (paths, templates, golden):
-        name = module.__name__.rsplit(".", 1)[-1].capitalize()
-        yield from (f"## {name}", "", _doc(module), "")
+    for title, module in (
+        ("Files", project),
+        ("Words", scalars),
+        ("Paths", paths),
+        ("Templates", templates),
+        ("Goldens", golden),
+    ):
+        yield from (f"## {title}", "", _doc(module), "")
 
 
 def _doc(documented: Any) -> str:
@@ -85,7 +91,7 @@ def _cell(text: str) -> str:
 
 
 def _fields() -> Iterator[str]:
-    yield from ("## Fields", "", "| key | meaning |", "|---|---|")
+    yield from ("## Fields", "", _doc(grammar), "", "| key | meaning |", "|---|---|")
     for name, (_, doc) in FIELD_KEYS.items():
         yield f"| `{name}` | {_cell(doc)} |"
     yield ""

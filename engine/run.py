@@ -1,4 +1,4 @@
-"""The one loop: claim, stream, close, intent, publish, commit, archive (DELIVERY §2). Read this first.
+"""The one loop: claim, stream, close, intent, publish, commit, archive. Read this first.
 
 A unit is a file version. Until its intent is stored nothing of it can be seen and the next run starts it
 again; from then on it only rolls forward. Stages take and give batches, and no stage calls another.

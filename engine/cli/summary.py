@@ -27,7 +27,7 @@ EXIT_NAMES: Final = {
     130: "interrupted, resumable",
     143: "interrupted, resumable",
 }
-"""What each exit code means (DESIGN §3)."""
+"""What each exit code means."""
 
 
 def summary(report: Report) -> str:

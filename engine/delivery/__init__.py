@@ -1,1 +1,1 @@
-"""How a unit commits: staging, intent, publish, books, rejects (DELIVERY.md)."""
+"""How a unit commits: staging, intent, publish, books, rejects."""

@@ -1,4 +1,4 @@
-"""The books: every record that went in has exactly one fate (DELIVERY §7)."""
+"""The books: every record that went in has exactly one fate."""
 
 from __future__ import annotations
 

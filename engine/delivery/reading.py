@@ -71,7 +71,7 @@ class Reading(io.RawIOBase):
 
 
 def settle(stat: Stat) -> None:
-    """Wait until a change of the file could no longer hide behind the same time (DELIVERY §1)."""
+    """Wait until a change of the file could no longer hide behind the same time."""
     grain = SECOND if stat.mtime_ns % SECOND == 0 else FRESH
     age = time.time_ns() - stat.mtime_ns
     if 0 <= age < grain:

@@ -150,7 +150,7 @@ class Report:
             found["error"] = found["error"] or error_of(error)
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as DESIGN §3 lists it; its schema is `schemas/report.schema.json`."""
+        """The report as a map; its schema is `schemas/report.schema.json`."""
         failed = [unit["error"] for unit in self.units if unit["error"]]
         return {
             "status": self.status,

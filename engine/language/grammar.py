@@ -1,4 +1,23 @@
-"""The grammar of fields: each key with its schema and meaning, and the reader that makes frozen fields of it."""
+"""The grammar of fields. A field is a path (short form), a list of paths (the first that is not blank), or a map.
+
+Blank is one word: missing, null or empty text. The order is the same for every field: source, resolvers, `default`,
+`required`, checks, writing. Blank passes through every resolver. `default` is final: it is not resolved again, but it
+is checked. All sources blank is missing; a blank literal is filled by `default`.
+
+Missing is left out, null is null, empty text is empty text in a text field and null in a typed one (`blank: omit` and
+`blank: null` say otherwise, also for what is nested inside). Times are written as RFC 3339, moments in UTC with `Z`
+and with six digits of a second where it has a fraction; decimals as plain digits; what no resolver touched with the
+digits it came with.
+
+`each` takes one object as a list of one; with `resolver` it keeps null and empty items and leaves missing ones out.
+`fields` without `source` may give `{}`, `list` and `pairs` may give `[]`. `as` and `types` of pairs name a type and
+do not convert. `on_error: blank` goes on as blank, `drop_item` leaves out the item around the field (`required` is no
+check: it rejects); each use is counted as recovered, by field and code.
+
+A target is a name, or names with dots: `address.city` makes `address` when the city has a value. A quoted part
+(`'"a.b"'`) holds dots. A target that begins with `_` is a working field: fields below see it as `$out._name`, nothing
+writes it. With `pass_through` the input's fields come first, but never one that the map names.
+"""
 
 from __future__ import annotations
 

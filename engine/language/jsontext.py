@@ -1,6 +1,6 @@
 """JSON by one rule, the only door to msgspec: digits are kept on the way in and written as they came.
 
-Out: compact, UTF-8 unescaped, keys in the order written; floats the shortest text that reads back (DESIGN §6).
+Out: compact, UTF-8 unescaped, keys in the order written; floats the shortest text that reads back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,27 @@
-r"""Paths: plain ones are compiled here, everything else goes through JMESPath after its steps are quoted.
+r"""Where a value is picked: dotted steps and indexes, with heads; anything more is evaluated by JMESPath.
 
-A step is any run of characters but `. [ ] | & ! ? * < > = ( ) { } , ' " \`` and blanks at its ends
-(LANGUAGE §3). Missing is not null; a named step on a list fails the record instead of giving null.
+`order.lines[0].sku` takes one step after the other. A step is any run of characters but
+`. [ ] | & ! ? * < > = ( ) { } , ' " \``, without the blanks at its ends: `first-name`, `cbc:ID`, `unit price`,
+`@id`. A numeric step indexes a list (`lines.0`) and names a key of an object; `[-1]` counts from the end; a step in
+double quotes (`a."b.c"`) holds any character and never indexes. `@` alone is the value that the path starts at.
+
+A step into what is not there, into null, text or a number is missing, which is not null. A named step on a list
+rejects the record: JMESPath would say null, in silence. JMESPath gives its own results on what it accepts, with
+these differences: null is missing; a number and a text compared do not match; functions that convert types are
+refused with what to use instead; inside `{key: path}` a colon ends the key.
+
+A path, or a sub-expression in it, may start at a head:
+
+| head | value |
+|---|---|
+| (none) | the record; inside `each` the item, inside `fields` with `source` that value |
+| `$record`, `$root` | the record that enters this map; the record as parsed |
+| `$parent` | the value one `each`, or one `fields` with `source`, further out; `$parent.$parent` goes on |
+| `$item`, `$index` | inside `each`: the item, and its number from 0 in the input |
+| `$out` | a field made above in the same object; `$out.$parent` is the object around it |
+| `$vars` | variables |
+| `$run` | `id`, `started_at` (of the first attempt at the unit), `pipeline` |
+| `$unit` | `id name stem ext dir path size mtime date source`, and `record`: the record's number from 1 |
 """
 
 from __future__ import annotations

@@ -1,4 +1,13 @@
-"""Templates: texts with `{root.key}` slots (LANGUAGE §10). A brace that opens no root is itself."""
+"""Templates: texts with slots such as `{unit.stem}`, `{vars.x}`, `{run.started_at:%Y%m%d}`.
+
+A slot begins with one of the roots `unit`, `run`, `vars`; a brace that opens no root is itself, `{{` with its `}}` are
+braces where a root would follow. Behind a colon stands a format of a time, in UTC, made of `%Y %m %d %H %M %S %j %y`.
+What a slot holds is never looked at for slots again.
+
+In file names a slot never leaves the folder that the literal text before it names, and stays inside one segment: what
+is not a letter, a digit or one of ` ._@+=,-` is percent-encoded, as is a dot at the front of a segment. `{unit.dir}`
+and `/` in a time format keep their slashes. Over 200 bytes a slot is cut and hashed; a blank one fails the unit.
+"""
 
 from __future__ import annotations
 

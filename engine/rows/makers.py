@@ -1,4 +1,4 @@
-"""How a value is made: one function for each key of a field that can make it (LANGUAGE §4)."""
+"""How a value is made: one function for each key of a field that can make it."""
 
 from __future__ import annotations
 

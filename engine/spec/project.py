@@ -1,4 +1,15 @@
-"""From a command line's `SPEC[:name]` to one merged document: the spec, what its file shares, its project file."""
+"""From a command line's `SPEC[:name]` to one merged document: the spec, what its file shares, its project file.
+
+A file holds one pipeline, or several under `pipelines:` beside keys that all of them share; `engine run file.yaml:key`
+runs one, and its name is `<file's name>.<key>`. The nearest `engine.yaml` in the spec's folder or above may hold
+`connections`, `vars` and `environments`; what the spec says itself wins, `--env E` lays `environments.E` over the
+project file. Maps merge; a map with another `type`, a list and a plain value replace. A value over a declared variable
+is its default.
+
+A relative path starts at the folder of the file that says it; with a connection, inside the connection. `${env:NAME}`
+and `${file:path}` stand in connections, variables and options that are secret, and are resolved before anything is
+built; what came from a file is a secret, and so is a variable with `secret: true`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""What a word without quotes means; refuses each word that YAML dialects read differently."""
+"""What the words of a spec mean, in YAML and JSON alike; nobody guesses by looking at a value.
+
+`true`, `false` and `null` are what they say; `12` is an integer of any size, `1.10` a decimal whose digits are kept.
+Every other word that dialects of YAML read differently (`0042`, `1e5`, `0x10`, `1_000`, `+5`, `yes`, `no`, `on`,
+`off`, `~`, `True`) is refused as a value, with the quoted form to write. Dates and `10:30` are text, keys are the text
+written. Tags, merge keys and duplicate keys are refused; anchors and aliases are allowed.
+
+A text means one thing by where it stands: a path where a value is picked (`source`, `each`, the short form of a
+field), a template where a file is named, a literal everywhere else. `status: {value: ACTIVE}` is a literal,
+`status: ACTIVE` picks the field `ACTIVE`. Members of `one_of`, `true` and `false` are read as the text written and
+compared as the type of the field.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run does with files as they come, change, break and go (DELIVERY §1, §2, §5, §7)."""
+"""What a run does with files as they come, change, break and go."""
 
 import gzip
 import json
