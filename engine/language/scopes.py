@@ -11,7 +11,7 @@ from engine.language.paths import Path
 from engine.language.picking import Name
 from engine.language.shapes import ANY, Lost, Shape, follow, scalar
 from engine.options import Pointer, Report
-from engine.spelling import a, suggest
+from engine.spelling import a, akin, suggest
 
 UNIT_SHAPE: Final = Shape(
     "object",
@@ -118,7 +118,7 @@ def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, report:
         report("M209", pointer, f"{what} is {a(shape.type)} here", _inside_help(shape, what), span=span)
         return
     names = list(shape.fields)
-    near = suggest(step.text, names)
+    near = suggest(step.text, names) or (akin(step.text, names) if shape.closed else "")
     level = "error" if shape.closed or near else "warning"
     where = "does not exist in the input" if level == "error" else "is in no record of the sample"
     message = f"`{path.text}` {where}" if path.head not in GIVEN else f"`{path.head}` has no `{step.text}`"
