@@ -20,6 +20,7 @@ questions choose the class. The catalogue of codes is `codes.toml` beside this f
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "StoreError",
     "UnitError",
     "UsageError",
+    "internal",
 ]
 
 
@@ -126,6 +128,14 @@ class Interrupted(EngineError):
 
     exit_code = 130
 
+    @classmethod
+    def by(cls, signal: int) -> Interrupted:
+        """A signal by its number; the command returns 128 and that number."""
+        help = "run the same command again: it goes on where this one stopped"
+        error = cls("D901", "interrupted: nothing half-written is visible", help)
+        error.exit_code = 128 + signal
+        return error
+
 
 class RecordError(Exception):
     """One record fails at one place: code, what was expected and found, and the value that was found."""
@@ -135,3 +145,14 @@ class RecordError(Exception):
         self.code = code
         self.message = message
         self.value = value
+
+
+def internal(error: Exception) -> EngineError:
+    """A fault of the engine or of a component, with its type and its place."""
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "?"
+    said = ": ".join(filter(None, (f"internal error: {type(error).__name__} at {where}", str(error))))
+    help = "a fault of the engine, nothing half-written is visible; ENGINE_TRACEBACK=1 shows where it comes from"
+    return EngineError("X001", said, help)

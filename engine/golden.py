@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import posixpath
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -110,6 +111,8 @@ def outcome(case: Case) -> Outcome:
         before = _lay_out(os.path.join(case.folder, "input"), folder, case.clock)
         plan = _offline(load(case.spec, case.env, case.given)[0], folder, state)
         report = run(plan, Session(RUN_ID, clock=lambda: case.clock))
+        if not report.units:
+            raise GoldenError("G106", f"no file in `{case.name}/input` matches the source's path", _where_to_put(plan))
         made = {f"expected/{path}": data for path, data in _files(folder) if before.get(path) != data}
         rejects = b"".join(data for _, data in _files(os.path.join(state, FOLDER)))
         return Outcome(
@@ -117,6 +120,12 @@ def outcome(case: Case) -> Outcome:
         )
     finally:
         shutil.rmtree(work)
+
+
+def _where_to_put(plan: Plan) -> str:
+    """The place under `input/` at which the source would find a file."""
+    path = posixpath.join(plan.source_end.name, str(plan.resolved["source"]["path"]))
+    return f"put one where the path finds it: `input/{path}`"
 
 
 def _lay_out(source: str, folder: str, clock: datetime) -> dict[str, bytes]:
@@ -138,9 +147,9 @@ def _files(folder: str) -> Iterator[tuple[str, bytes]]:
 
 
 def _offline(plan: Plan, folder: str, state: str) -> Plan:
-    """The plan with every end a folder: a connection's own below it, the nameless one itself."""
+    """The plan with every end a folder: a connection's own below it, the nameless one itself; no path leaves it."""
     source, sink = (_end(end, folder) for end in (plan.source_end, plan.sink_end))
-    return replace(plan, source_end=source, sink_end=sink, state_folder=state)
+    return replace(plan.inside(), source_end=source, sink_end=sink, state_folder=state)
 
 
 def _end(end: End, folder: str) -> End:

@@ -42,6 +42,9 @@ class Store(Protocol):
     def address(self) -> Mapping[str, str]:
         """What finds this store again without the spec; never a secret."""
 
+    def where(self, path: str) -> str:
+        """The one place that a path names, as a text: the same for every way of writing it, links included."""
+
     def show(self, path: str) -> str:
         """The path as a user finds it."""
 
@@ -60,8 +63,11 @@ class Store(Protocol):
     def exists(self, path: str) -> bool:
         """Whether a file or folder of that path is there."""
 
+    def make(self, path: str, *, new: bool = False) -> None:
+        """A folder and those above it; with `new`, StoreError where it is there already."""
+
     def sync(self, paths: Sequence[str]) -> None:
-        """Make the entries of these folders survive a power loss."""
+        """Make the entries of these folders survive a power loss, and every folder made since the last time."""
 
     def rename(self, staged: str, final: str) -> None:
         """Put a staged file in its final place, replacing what is there, never visible in part."""
@@ -99,6 +105,10 @@ class Source(ABC):
     type: ClassVar[str]
 
     connection: str
+
+    @abstractmethod
+    def inside(self) -> Source:
+        """The same source with no path that leaves the folder it is relative to."""
 
     @abstractmethod
     def units(self, store: Store, roots: Roots, now: datetime) -> Iterator[Unit]:

@@ -129,6 +129,9 @@ def convert(hint: Any, value: Any, pointer: Pointer, report: Report) -> Any:
     record = dataclasses.is_dataclass(hint) and isinstance(hint, type) and not hasattr(hint, "parse")
     if report.refused(pointer) if record else report.broken(pointer):
         return INVALID
+    if hasattr(value, "reveal"):
+        report("A201", pointer, "a secret stands where its text would show", "say it openly, or with `${env:NAME}`")
+        return INVALID
     if hasattr(hint, "parse"):
         return _parse(hint, value, pointer, report)
     if record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.kinds import Connection, Limits, Parser, Sink, Source, Store
@@ -33,6 +33,10 @@ class Archive:
     partial: Template | None = None
     error: Template | None = None
 
+    def inside(self) -> Archive:
+        """The same with no path that leaves the folder it is relative to."""
+        return Archive(*(each and each.inside for each in (self.success, self.partial, self.error)))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -58,4 +62,9 @@ class Plan:
     state_folder: str = ""
     sample: str = ""
     description: str = ""
+    asked: str = ""
     resolved: Mapping[str, Any] = field(default_factory=dict)
+
+    def inside(self) -> Plan:
+        """The same with every path below its end's folder: what runs over folders of its own touches nothing else."""
+        return replace(self, source=self.source.inside(), sink=self.sink.inside(), archive=self.archive.inside())

@@ -148,7 +148,8 @@ class Batch:
 
     def head(self, count: int) -> Batch:
         """The first `count` records as a batch of their own (for trials and previews)."""
-        return Batch(self.block, self.offset, self.number, lambda: self.values[:count], self._locate)
+        table = self.table and Table(self.table.names, self.table.rows[:count])
+        return Batch(self.block, self.offset, self.number, lambda: self.values[:count], self._locate, table)
 
 
 class FieldError(NamedTuple):

@@ -17,6 +17,7 @@ from engine.registry import KINDS, Component, Example, Option, Resolver, class_o
 from engine.spec import project, scalars
 from engine.spec.schema import SCHEMAS
 from engine.spec.settings import ArchiveOptions, LimitOptions, VarOptions
+from engine.spec.validate import WORDS
 
 GROUPS: Final = {"vars": VarOptions, "limits": LimitOptions, "archive": ArchiveOptions}
 HEADER: Final = (
@@ -91,10 +92,27 @@ def _cell(text: str) -> str:
 
 
 def _fields() -> Iterator[str]:
-    yield from ("## Fields", "", _doc(grammar), "", "| key | meaning |", "|---|---|")
-    for name, (_, doc) in FIELD_KEYS.items():
-        yield f"| `{name}` | {_cell(doc)} |"
+    yield from ("## Mappings", "", "A map under `mapping`, or a file of its own that `mapping` names.", "")
+    yield from _keys(SCHEMAS["mapping"]()["properties"])
+    yield from ("## Fields", "", _doc(grammar), "")
+    yield from _keys({name: {**schema, "description": doc} for name, (schema, doc) in FIELD_KEYS.items()})
+    yield from ("`pairs_from` in full:", "", *_keys(FIELD_KEYS["pairs_from"][0]["properties"]))
+
+
+def _keys(properties: Mapping[str, Any]) -> Iterator[str]:
+    """Keys of a map with what each may be and means."""
+    yield from ("| key | is | meaning |", "|---|---|---|")
+    for name, schema in properties.items():
+        yield f"| `{name}` | {_may_be(schema)} | {_cell(schema.get('description', ''))} |"
     yield ""
+
+
+def _may_be(schema: Mapping[str, Any]) -> str:
+    """The values that a schema allows, in words."""
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    types = schema.get("type", [])
+    return " or ".join(WORDS[each] for each in ([types] if isinstance(types, str) else types))
 
 
 def _resolvers() -> Iterator[str]:

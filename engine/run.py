@@ -6,11 +6,12 @@ again; from then on it only rolls forward. Stages take and give batches, and no 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from engine.delivery.attempts import Attempt, stamp
 from engine.delivery.claim import Claim, Queue, claim, due, recover, tidy
@@ -18,7 +19,7 @@ from engine.delivery.publish import intent_of, publish
 from engine.delivery.reading import Reading, settle
 from engine.delivery.report import Report
 from engine.delivery.staging import sync_stagings
-from engine.errors import ChangedError, EngineError, Interrupted, StoreError
+from engine.errors import ChangedError, EngineError, Interrupted, StoreError, internal
 from engine.kinds import Unit
 from engine.plan import Plan
 from engine.records import Batch
@@ -43,12 +44,10 @@ class Session:
     progress: Callable[[Attempt], None] = lambda attempt: None
 
 
-def run(plan: Plan, session: Session) -> Report:
+def run(plan: Plan, session: Session, report: Report | None = None) -> Report:
     """Do every unit that is due, in the source's order, and say what became of each record."""
-    started = time.monotonic()
-    now = stamp(session.clock())
-    report = Report(plan, session.run_id, now, session.trial)
-    with claim(plan, now, session.wait, trial=session.trial) as held:  # 1. claim
+    report = report or begin_report(plan, session)
+    with claim(plan, report.started_at, session.wait, trial=session.trial) as held:  # 1. claim
         report.recovered_units = recover(held)
         queue = Queue(held, due(held, session.clock(), report.passed, full_refresh=session.full_refresh))
         for slate in slates(queue, session, report):
@@ -60,9 +59,14 @@ def run(plan: Plan, session: Session) -> Report:
                     deliver(held, session, report, closed)  # 4. intent, 5. publish, 6. commit, 7. archive
                     closed, since = [], time.monotonic()
             deliver(held, session, report, closed)
-        report.end(held.held, held.untidy, time.monotonic() - started)
+        report.end(held.held, held.untidy)
         held.journal.ended(report.as_dict())
     return report
+
+
+def begin_report(plan: Plan, session: Session) -> Report:
+    """What the run will fill; whoever makes it has it also where the run is stopped."""
+    return Report(plan, session.run_id, stamp(session.clock()), session.trial)
 
 
 def slates(queue: Queue, session: Session, report: Report) -> Iterator[list[Unit]]:
@@ -88,7 +92,7 @@ def attempted(held: Claim, session: Session, report: Report, attempt: Attempt, q
     except (Interrupted, KeyboardInterrupt):
         attempt.end("failed")
         raise
-    except (EngineError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever a component does with one file, the others go on
         refuse(attempt, error)
         return not (isinstance(error, ChangedError) and queue.again(attempt.unit))
     return True
@@ -145,19 +149,21 @@ def is_unchanged(attempt: Attempt) -> bool:
     )
 
 
-def refuse(attempt: Attempt, error: EngineError | OSError) -> None:
+def refuse(attempt: Attempt, error: Exception) -> None:
     """The unit ends here, the others go on: refused by a limit it keeps its rejects, failed nothing."""
     if isinstance(error, OSError):  # stores and readers name their files; what is left is a write
         error = store_error(error, attempt.staging.store.show(attempt.staging.root))
+    if not isinstance(error, EngineError):
+        if os.environ.get("ENGINE_TRACEBACK"):
+            raise error
+        error = internal(error)
     attempt.end("refused" if error.code in ("D201", "D202") else "failed", error)
 
 
 def deliver(held: Claim, session: Session, report: Report, attempts: Sequence[Attempt]) -> None:
     """Intent, publish, commit, archive: the units of a group share transactions and syncs of folders."""
     journal = held.journal
-    intents = [intent_of(a, journal.record(a.unit.id), stamp(session.clock())) for a in attempts]
-    sync_stagings([staging for a in attempts for staging in (a.staging, a.reject_staging)])
-    journal.intend(intents)  # 4. intent
+    intents = intend(held, session, attempts)  # 4. intent
     done, lost, blocked = publish(intents)  # 5. publish
     held.held.update(blocked)
     journal.commit(done)  # 6. commit
@@ -168,3 +174,17 @@ def deliver(held: Claim, session: Session, report: Report, attempts: Sequence[At
     if lost:
         raise StoreError("D304", f"the staging of `{lost[0]['unit']}` was removed while the run went on",
                          "leave `.part` folders alone; run again: the unit is done again")  # fmt: skip
+
+
+def intend(held: Claim, session: Session, attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
+    """Store the intents; a unit whose output another run took since it was opened fails, the others go on."""
+    journal, now = held.journal, stamp(session.clock())
+    intents = [intent_of(a, journal.record(a.unit.id), now) for a in attempts]
+    sync_stagings([staging for a in attempts for staging in (a.staging, a.reject_staging)])
+    if taken := journal.intend(intents):
+        for index, attempt in enumerate(attempts):
+            if error := taken.get(attempt.unit.id):
+                attempt.end("failed", error)
+                intents[index] = intent_of(attempt, journal.record(attempt.unit.id), now)
+        journal.intend([intent for intent in intents if intent["unit"] in taken])
+    return intents

@@ -9,19 +9,18 @@ from typing import Any, BinaryIO, NamedTuple
 from engine.kinds import Limits, Parser, Stat
 from engine.language.fields import FieldMap
 from engine.language.frames import Context
-from engine.records import FieldError, Instant, Place, Value
+from engine.records import Instant, Place, Reject, Value
 from engine.rows import RowMapper
 from engine.sources.files import unit_of
 
 
 class Tried(NamedTuple):
-    """One record: where it came from, what it was, and what became of it or what was wrong."""
+    """One record: where it came from, what it was, and what became of it."""
 
     place: Place
-    stage: str
     record: Value
     output: dict[str, Value] | None
-    errors: tuple[FieldError, ...]
+    reject: Reject | None
 
 
 def tried(stream: BinaryIO, parser: Parser, mapping: FieldMap, context: Context, limits: Limits) -> Iterator[Tried]:
@@ -31,12 +30,10 @@ def tried(stream: BinaryIO, parser: Parser, mapping: FieldMap, context: Context,
         mapped = mapper(batch)
         outputs = dict(zip(mapped.indexes, mapped.records, strict=True))
         rejects = {reject.position: reject for reject in mapped.rejects}
-        for index, value in enumerate(batch.values):
-            if index in outputs:
-                yield Tried(batch.place(index), "", value, outputs[index], ())
-            else:
-                reject = rejects[index]
-                yield Tried(batch.place(index), reject.stage, reject.record, None, reject.errors)
+        for position, value in enumerate(batch.values):
+            reject = rejects.get(position)
+            record = reject.record if reject else value
+            yield Tried(batch.place(position), record, outputs.get(position), reject)
 
 
 def context_of(path: str, size: int, vars: dict[str, Any], pipeline: str) -> Context:

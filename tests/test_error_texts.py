@@ -271,9 +271,10 @@ def test_a_staging_that_is_removed(monkeypatch, capsys):
     intend = Journal.intend
 
     def removing(self, intents):
-        intend(self, intents)
+        taken = intend(self, intents)
         for folder in Path("out").glob(".*.part"):
             shutil.rmtree(folder)
+        return taken
 
     monkeypatch.setattr(Journal, "intend", removing)
     write("spec.yaml", SPEC)
@@ -590,3 +591,94 @@ def asserted():
 
 def test_every_code_is_asserted():
     assert catalogue().keys() - asserted() == set(), "give it a broken spec, or a row here"
+
+
+# --- what a file, a command line and a golden have not got
+
+
+def test_a_header_without_any_column_that_is_read():
+    write("in/a.csv", "id;qty\nA-1;2\n")
+    assert ran(QTY) == (
+        "R124",
+        "the header `id;qty` has no column that the mapping reads",
+        "it looks separated by ';': set `delimiter`",
+    )
+    write("in/a.csv", "x,y\nA-1,2\n")
+    assert ran(QTY)[1:] == (
+        "the header `x`, `y` has no column that the mapping reads",
+        "mend the header, or the mapping",
+    )
+
+
+def test_a_header_without_one_column_is_said(capsys):
+    write("in/a.csv", "id\nA-1\n")
+    write("spec.yaml", QTY)
+    assert main(["run", "spec.yaml"]) == 0
+    assert "missing   `qty` is read by the mapping, the header of in/a.csv has not got it\n" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written(capsys):
+    write("spec.yaml", SPEC)
+    assert main(["run", "spec.yaml", "--report", "in"]) == 2
+    assert capsys.readouterr().err == (
+        "error[U109]: the report `in` cannot be written: Is a directory\n   = help: choose another path\n"
+    )
+    assert not Path("out").exists()
+
+
+def test_a_golden_that_has_nothing_to_read(capsys):
+    write("pipelines/stock.yaml", SPEC)
+    write("fixtures/stock/input/a.csv", ROWS)
+    assert main(["test", "fixtures"]) == 10
+    assert capsys.readouterr().err == (
+        "error[G106]: no file in `fixtures/stock/input` matches the source's path\n"
+        "   = help: put one where the path finds it: `input/in/*.csv`\n"
+    )
+
+
+def test_a_golden_touches_nothing_but_its_folder(tmp_path):
+    real = tmp_path / "real"
+    write(f"{real}/in/a.csv", ROWS)
+    write(f"{real}/out/a.jsonl", "untouched\n")
+    write("pipelines/stock.yaml", f"source: {{type: files, path: '{real}/in/*.csv'}}\n"
+          f"sink: {{type: files, path: '{real}/out/{{unit.stem}}.jsonl'}}\narchive: {{success: '{real}/done/{{unit.name}}'}}\n")  # fmt: skip
+    write(f"fixtures/stock/input{real}/in/a.csv", ROWS)
+    assert main(["test", "fixtures", "--update"]) == 0
+    assert (real / "out/a.jsonl").read_text() == "untouched\n"
+    assert (real / "in/a.csv").exists()
+    assert not (real / "done").exists()
+    assert Path(f"fixtures/stock/expected{real}/out/a.jsonl").exists()
+
+
+def test_secret_variables_are_never_shown(capsys):
+    write("spec.yaml", SPEC + "vars: {token: {secret: true, default: hunter2}, n: {secret: true, type: int, default: 1}}\n"
+          "mapping: {fields: {id: {source: id, resolver: {type: hmac, key: hunter4}}}}\n")  # fmt: skip
+    assert main(["show", "spec.yaml", "--set", "token=hunter3"]) == 0
+    assert main(["run", "spec.yaml", "--set", "token=hunter3", "--report", "report.json"]) == 0
+    assert main(["run", "spec.yaml", "--set", "n=hunter5"]) == 2
+    said = capsys.readouterr()
+    everything = said.out + said.err + Path("report.json").read_text()
+    everything += "".join(path.read_bytes().decode("latin-1") for path in Path(".engine").rglob("*") if path.is_file())
+    assert "hunter" not in everything
+    assert "*" * 3 in everything
+
+
+def test_names_and_values_cannot_drive_a_terminal(capsys):
+    write("in/\x1b[2Jb.csv", "id,qty\nA\x1b]0;x\x07,x\n")
+    write("spec.yaml", QTY)
+    main(["run", "spec.yaml"])
+    main(["rejects", "ls", "spec.yaml"])
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert "\x07" not in said.out + said.err
+
+
+def test_a_run_that_is_stopped_still_reports(monkeypatch):
+    def held(self, intents):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Journal, "commit", held)
+    write("spec.yaml", SPEC)
+    assert main(["run", "spec.yaml", "--report", "report.json"]) == 130
+    report = json.loads(Path("report.json").read_text())
+    assert (report["status"], report["exit_code"], report["error"]["code"]) == ("interrupted", 130, "D901")

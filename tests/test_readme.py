@@ -10,7 +10,7 @@ from engine.cli.summary import EXIT_NAMES
 
 with open("README.md", encoding="utf-8") as file:
     README = file.read()
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
 PLAIN = [text for kind, text in BLOCKS if not kind]
 RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from engine.spec.problems import Problem, render
 LINE_EVERY: Final = 10.0
 LIVE_EVERY: Final = 0.2
 TRACEBACK: Final = "ENGINE_TRACEBACK"
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\x1b(?!\\[[0-9]{0,2}m)")
 _COLOURS: Final = {"error": "31", "warning": "33", "strong": "1", "ok": "32"}
 
 
@@ -34,7 +36,7 @@ def guarded(command: ModuleType, name: str, words: list[str]) -> int:
     try:
         parser = Parser(prog=f"engine {name}", description=command.__doc__)
         command.arguments(parser)
-        return int(command.run(parser.parse_args(words)))
+        return int(command.run(parser.parse_intermixed_args(words)))
     except SpecError as error:
         say_problems(error.problems)
         return error.exit_code
@@ -45,7 +47,7 @@ def guarded(command: ModuleType, name: str, words: list[str]) -> int:
         say(coloured(str(error)))
         return error.exit_code
     except KeyboardInterrupt:
-        say(str(interrupted(130)))
+        say(str(Interrupted.by(signal.SIGINT)))
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -55,18 +57,7 @@ def guarded(command: ModuleType, name: str, words: list[str]) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    raise interrupted(128 + number)
-
-
-def interrupted(code: int) -> Interrupted:
-    """What a signal ends a run with."""
-    error = Interrupted(
-        "D901",
-        "interrupted: nothing half-written is visible",
-        "run the same command again: it goes on where this one stopped",
-    )
-    error.exit_code = code
-    return error
+    raise Interrupted.by(number)
 
 
 def _internal(error: Exception) -> int:
@@ -86,7 +77,7 @@ def _internal(error: Exception) -> int:
 
 def out(text: str) -> None:
     """Data, a line of it."""
-    print(text)
+    print(shown(text))
 
 
 def out_bytes(data: bytes) -> None:
@@ -103,7 +94,17 @@ def out_json(value: Any) -> None:
 
 def say(text: str) -> None:
     """Talk."""
-    print(text, file=sys.stderr)
+    print(shown(text), file=sys.stderr)
+
+
+def shown(text: str) -> str:
+    """The text without signs that a terminal would obey, but for our own colours: names and values are not ours."""
+    return _CONTROL.sub("\ufffd", text)
+
+
+def one_line(text: str) -> str:
+    """The text with its line ends written out."""
+    return text.replace("\n", "\\n").replace("\r", "\\r")
 
 
 def say_problems(problems: Iterable[Problem]) -> None:

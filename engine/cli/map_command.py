@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from engine.cli.console import out_bytes, say, say_problems
 from engine.cli.spec_arguments import add_spec_arguments, given_values
-from engine.delivery.rejects import raw_of, reject_id
+from engine.delivery.rejects import reject_line
 from engine.errors import SpecError, UnitError, UsageError
 from engine.kinds import Limits, Parser
 from engine.language.fields import FieldMap
@@ -29,7 +29,7 @@ from engine.spec.problems import in_file
 from engine.spec.validate import validate
 from engine.spelling import listed
 from engine.storage.packing import unpacked
-from engine.trial import Tried, context_of, tried
+from engine.trial import context_of, tried
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,21 +45,21 @@ def run(options: argparse.Namespace) -> int:
     """Map each record; exit 4 where any was rejected."""
     parser, mapping, vars, name, limits = _what(options)
     counts: Counter[str] = Counter()
-    total = rejected = 0
+    total = 0
     with _opened(options.input, parser) as (stream, size), _rejects_file(options.rejects) as rejects:
         context = context_of(options.input, size, vars, name)
         try:
             for record in tried(stream, parser, mapping, context, limits):
                 total += 1
-                if record.output is not None:
+                if record.reject is None:
                     out_bytes(encode(record.output) + b"\n")
                     continue
-                rejected += 1
-                counts[record.errors[0].code] += 1
+                counts[record.reject.errors[0].code] += 1
                 if rejects:
-                    rejects.write(encode(_line(record, options.input)) + b"\n")
+                    rejects.write(encode(reject_line("map", options.input, record.place, record.reject)) + b"\n")
         finally:
             sys.stdout.flush()
+    rejected = counts.total()
     codes = ", ".join(f"{code} {count:,}" for code, count in sorted(counts.items()))
     say(f"read {total:,} = written {total - rejected:,} + rejected {rejected:,}" + (f" ({codes})" if codes else ""))
     return UnitError.exit_code if rejected else 0
@@ -102,7 +102,7 @@ def _parser(options: argparse.Namespace, own: Parser | None) -> Parser:
                 f"`--parser {options.parser}` is not a parser",
                 f"known: {listed(components('parser'))}",
             )
-        return cast("Parser", found.cls())
+        return cast("Parser", own if own and own.type == options.parser else found.cls())
     guessed = by_suffix("parser", options.input)
     return cast("Parser", own or guessed or find_component("parser", "jsonl").cls())  # type: ignore[union-attr]
 
@@ -128,20 +128,3 @@ def _rejects_file(path: str | None) -> Iterator[BinaryIO | None]:
         return
     with open(path, "wb") as file:
         yield file
-
-
-def _line(record: Tried, unit: str) -> dict[str, Any]:
-    """A reject as the reject store writes it, without a run."""
-    place = record.place
-    return {
-        "id": reject_id(unit, place.number, record.stage),
-        "run": "map",
-        "unit": unit,
-        "number": place.number,
-        "line": place.line,
-        "offset": place.offset,
-        "stage": record.stage,
-        "errors": [error._asdict() for error in record.errors],
-        "record": record.record,
-        **raw_of(place),
-    }

@@ -7,6 +7,7 @@ import os
 
 from engine.cli.console import out, out_bytes, say, say_problems
 from engine.cli.spec_arguments import add_spec_arguments, given_values
+from engine.delivery.rejects import stored
 from engine.errors import UsageError
 from engine.language.jsontext import encode
 from engine.plan import Plan
@@ -59,23 +60,18 @@ def _show(record: Tried) -> None:
     out(f"#{record.place.number}  in   {_text(record)}")
     if record.output is not None:
         out(f"    out  {encode(record.output).decode()}")
-    for error in record.errors:
+    for error in record.reject.errors if record.reject else ():
         out(f"    reject [{error.code}] {error.field or 'record'}: {error.message}")
 
 
 def _text(record: Tried) -> str:
-    if record.stage == "parse":
+    if record.reject and record.reject.stage == "parse":
         return record.place.raw.decode(errors="replace").rstrip("\r\n")
     return encode(record.record).decode()
 
 
 def _show_json(record: Tried) -> None:
-    line = {
-        "number": record.place.number,
-        "line": record.place.line,
-        "input": record.record,
-        "output": record.output,
-    }
-    if record.errors:
-        line["errors"] = [error._asdict() for error in record.errors]
+    line = {"number": record.place.number, "line": record.place.line, "input": record.record, "output": record.output}
+    if record.reject:
+        line["errors"] = [stored(error) for error in record.reject.errors]
     out_bytes(encode(line) + b"\n")

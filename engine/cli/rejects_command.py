@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.cli.console import out, out_bytes, out_json
+from engine.cli.console import one_line, out, out_bytes, out_json
 from engine.cli.spec_arguments import add_spec_arguments, given_values
-from engine.cli.summary import first_error, place_of
+from engine.cli.summary import place_of, said_error
 from engine.delivery.rejects import read_rejects
 from engine.errors import UsageError
 from engine.language.jsontext import encode
@@ -20,15 +20,12 @@ from engine.state.kv import KV
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ls|show")
-    ls = actions.add_parser("ls", help="one line a reject")
-    show = actions.add_parser("show", help="one reject whole")
-    for action in (ls, show):
-        action.add_argument("spec", help="the spec whose rejects they are")
-        add_spec_arguments(action)
-        action.add_argument("--json", action="store_true", help="print them as JSON lines")
-    ls.add_argument("--code", help="only those with this code")
-    show.add_argument("id", nargs="?", help="the reject's id, or the front of it; the first one when left out")
+    parser.add_argument("action", choices=["ls", "show"], help="a line each, or one of them whole")
+    parser.add_argument("spec", help="the spec whose rejects they are")
+    parser.add_argument("id", nargs="?", help="show: its id, or the front of it; the first one when left out")
+    parser.add_argument("--code", help="ls: only those with this code")
+    parser.add_argument("--json", action="store_true", help="print them as JSON")
+    add_spec_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,7 +53,10 @@ def _list(found: Iterator[Mapping[str, Any]], plan: Plan, options: argparse.Name
         if options.json:
             out_bytes(encode(reject) + b"\n")
         else:
-            out(f"{reject['id']}  {codes[0]}  {place_of(reject, plan)}  {first_error(reject)}")
+            shown = codes.index(options.code) if options.code else 0
+            more = f" (and {len(codes) - 1} more)" if len(codes) > 1 else ""
+            what = said_error(reject["errors"][shown]) + more
+            out(one_line(f"{reject['id']}  {codes[shown]}  {place_of(reject, plan)}  {what}"))
     return 0
 
 

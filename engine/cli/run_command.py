@@ -6,16 +6,17 @@ import argparse
 import gc
 import os
 import secrets
+import signal
 from datetime import UTC, datetime
 
-from engine.cli.console import Progress, out_json, say, say_problems
+from engine.cli.console import Progress, coloured, out_json, say, say_problems
 from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.cli.summary import summary
 from engine.delivery.report import Report
-from engine.errors import UsageError
+from engine.errors import EngineError, Interrupted, UsageError
 from engine.language.jsontext import pretty
 from engine.language.quantities import Duration
-from engine.run import Session
+from engine.run import Session, begin_report
 from engine.run import run as run_plan
 from engine.spec.compile import load
 
@@ -58,7 +59,12 @@ def run(options: argparse.Namespace) -> int:
         limit=options.limit,
         progress=progress,
     )
-    report = run_plan(plan, session)
+    report = begin_report(plan, session)
+    _open_report(options)
+    try:
+        run_plan(plan, session, report)
+    except (EngineError, KeyboardInterrupt) as error:
+        report.stop(error if isinstance(error, EngineError) else Interrupted.by(signal.SIGINT))
     progress.end()
     _hand_over(report, options)
     return report.exit_code
@@ -73,13 +79,27 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
+def _open_report(options: argparse.Namespace) -> None:
+    """A report that cannot be written is found before the run, not after it."""
+    if not options.report:
+        return
+    try:
+        os.makedirs(os.path.dirname(options.report) or ".", exist_ok=True)
+        with open(options.report, "ab"):
+            pass
+    except OSError as error:
+        message = f"the report `{options.report}` cannot be written: {error.strerror}"
+        raise UsageError("U109", message, "choose another path") from error
+
+
 def _hand_over(report: Report, options: argparse.Namespace) -> None:
+    """The report to its file, to stdout where asked, and as the last lines."""
     if options.report:
-        folder = os.path.dirname(options.report)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
         with open(options.report, "wb") as file:
             file.write(pretty(report.as_dict()) + b"\n")
     if options.json:
         out_json(report.as_dict())
-    say(summary(report))
+    if report.stopped:
+        say(coloured(str(report.stopped)))
+    if report.units or not report.stopped:
+        say(summary(report))

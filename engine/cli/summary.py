@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from engine.cli.console import paint
+from engine.cli.console import one_line, paint
 from engine.delivery.report import Report
 from engine.plan import Plan
+from engine.storage.local import LocalStore
 
 TOP: Final = 3
 NAMED: Final = 3
@@ -32,7 +33,7 @@ EXIT_NAMES: Final = {
 
 def summary(report: Report) -> str:
     """All of it, one fact a line."""
-    return "\n".join(f"{label:<9} {text}".rstrip() for label, text in _lines(report))
+    return "\n".join(f"{label:<9} {one_line(text)}".rstrip() for label, text in _lines(report))
 
 
 def _lines(report: Report) -> Iterator[tuple[str, str]]:
@@ -50,6 +51,7 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
         counts = ", ".join(f"{name} {count:,}" for name, count in sorted(report.books.recovered.items()))
         yield "recovered", counts
     yield from _top_rejects(report)
+    yield from _absent(report)
     yield from _failures(report)
     yield from _places("output", [output["path"] for unit in report.units for output in unit["outputs"]])
     yield from _places("rejected", [unit["rejects_path"] for unit in report.units if unit["rejects_path"]])
@@ -61,11 +63,10 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
 def _units(report: Report) -> str:
     counts: dict[str, int] = {}
     for unit in report.units:
-        counts[unit["status"]] = counts.get(unit["status"], 0) + 1
-    return (
-        ", ".join(f"{count:,} unit{'s' if count > 1 else ''} {status}" for status, count in counts.items())
-        or "nothing new"
-    )
+        status = "tried" if report.trial and unit["status"] == "committed" else unit["status"]
+        counts[status] = counts.get(status, 0) + 1
+    said = [f"{count:,} unit{'s' if count > 1 else ''} {status}" for status, count in counts.items()]
+    return ", ".join(said) or "nothing new"
 
 
 def _top_rejects(report: Report) -> Iterator[tuple[str, str]]:
@@ -75,7 +76,7 @@ def _top_rejects(report: Report) -> Iterator[tuple[str, str]]:
         yield (
             label,
             f"{code} × {count:,}"
-            + (f", such as {place_of(example, report.plan)}: {first_error(example)}" if example else ""),
+            + (f", such as {place_of(example, report.plan)}: {said_error(example['errors'][0])}" if example else ""),
         )
         label = ""
     if len(report.books.rejects) > TOP:
@@ -87,27 +88,29 @@ def place_of(reject: Mapping[str, Any], plan: Plan) -> str:
     return f"{plan.source_end.store().show(reject['unit'])}:{reject['line']}"
 
 
-def first_error(reject: Mapping[str, Any]) -> str:
-    """The first thing that was wrong with a reject."""
-    error = reject["errors"][0]
+def said_error(error: Mapping[str, Any]) -> str:
+    """What was wrong with one field of a reject."""
     field = f"{error['field']}: " if error["field"] else ""
-    return field + describe_long(error["message"])
+    return field + str(error["message"])
 
 
-def describe_long(text: str) -> str:
-    """A message on one line."""
-    return text.replace("\n", "\\n")
+def _absent(report: Report) -> Iterator[tuple[str, str]]:
+    label = "missing"
+    for name, unit in report.absent.items():
+        yield label, f"`{name}` is read by the mapping, the header of {unit} has not got it"
+        label = ""
 
 
 def _failures(report: Report) -> Iterator[tuple[str, str]]:
     label = "failed"
-    for unit in [unit for unit in report.units if unit["error"]][:NAMED]:
+    failed = [unit for unit in report.units if unit["error"]]
+    for unit in failed[:NAMED]:
         error = unit["error"]
-        yield (
-            label,
-            f"{unit['id']}: [{error['code']}] {error['message']}" + (f" ({error['help']})" if error["help"] else ""),
-        )
+        help = f" ({error['help']})" if error["help"] else ""
+        yield label, f"{unit['id']}: [{error['code']}] {error['message']}{help}"
         label = ""
+    if len(failed) > NAMED:
+        yield "", f"and {len(failed) - NAMED:,} more; all of them: --json, or --report FILE"
 
 
 def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
@@ -115,15 +118,18 @@ def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
     if len(paths) == 1:
         yield label, paths[0]
     elif paths:
-        yield label, f"{os.path.commonpath(paths)}/ ({len(paths):,} files)"
+        folder = os.path.commonpath([os.path.abspath(path) for path in paths])
+        yield label, f"{LocalStore('').show(folder)}/ ({len(paths):,} files)"
 
 
 def _next(report: Report) -> str:
-    spec = os.path.relpath(report.plan.file)
+    spec = os.path.relpath(report.plan.file) + report.plan.asked
     if report.trial:
-        return f"look at the output; to do it for good: engine run {spec}"
+        return f"look at what it made; to do it for good: engine run {spec}"
+    if report.stopped:
+        return f"run it again, it goes on where this one stopped: engine run {spec}"
     if report.books.counts["rejected"]:
-        return f"engine rejects ls {spec}   (then mend the spec or the file; `engine explain CODE` says how)"
+        return f"engine rejects ls {spec}   (mend the file; or the spec, then run with --full-refresh)"
     if report.exit_code:
         return f"mend what failed and run again: engine run {spec}"
     if not report.units:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from engine.delivery.attempts import Attempt
 from engine.delivery.staging import file_name
+from engine.errors import StoreError
 from engine.kinds import Store
 from engine.storage.local import at, content_hash
 
@@ -16,10 +18,14 @@ MOST_SUFFIXES: Final = 10_000
 Move = Mapping[str, Any]
 
 
-def archive_of(attempt: Attempt) -> dict[str, Any] | None:
-    """The move that this outcome asks for, fixed in the intent; None where the file stays."""
-    done = "partial" if attempt.books.counts["rejected"] else "success"
-    outcome = {"committed": done, "refused": "error"}.get(attempt.status, "")
+def archive_of(attempt: Attempt, record: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The move that this outcome asks for, fixed in the intent; None where the file stays.
+
+    Content that was sent before goes where it would have gone then: its file may have been touched too early.
+    """
+    books = record["books"] if record and attempt.status == "unchanged" else attempt.books.counts
+    done = "partial" if books["rejected"] else "success"
+    outcome = {"committed": done, "unchanged": done, "refused": "error"}.get(attempt.status, "")
     target = attempt.archive_targets.get(outcome)
     if target is None or target == attempt.unit.stat.path:
         return None
@@ -38,15 +44,29 @@ def move(archive: Move) -> str | None:
 
     What stands at the path now may be a newer version: it stays. The file is first taken aside under a name
     that nobody else uses, in one step, so that a writer who replaces it meanwhile cannot lose his version.
+    Where the target's folder cannot be made nothing is taken, and what fails later is put back.
     """
     store, held = at(archive["store"]), _held(archive)
     if not store.exists(held):
         found = store.stat(archive["path"])
         if found is None or found.version != archive["version"]:
             return _moved_before(store, archive)
+        store.make(posixpath.dirname(archive["target"]) or ".")
+        store.sync(())  # new folders only
         store.rename(archive["path"], held)
+    try:
+        return _from_aside(store, held, archive)
+    except StoreError:
+        _put_back(store, held, archive["path"])
+        raise
+
+
+def _from_aside(store: Store, held: str, archive: Move) -> str | None:
     if not _is_same(store, held, archive):  # replaced between the look and the move
-        store.move(held, archive["path"])
+        if store.exists(archive["path"]):  # and replaced again: what was taken is older than what stands there
+            store.remove(held)
+        else:
+            store.move(held, archive["path"])
         return None
     target = _target(store, archive)
     if store.exists(target):  # the same content: a move that was cut off, or the same file again
@@ -56,19 +76,23 @@ def move(archive: Move) -> str | None:
     return target
 
 
-def sync(moved: Sequence[tuple[Move, str]]) -> None:
-    """Make moves survive a power loss: the folders that files left, and those where they are now."""
-    left: dict[str, tuple[Store, set[str]]] = {}
-    for archive, place in moved:
-        _, folders = left.setdefault(str(archive["store"]), (at(archive["store"]), set()))
-        folders.update(posixpath.dirname(path) or "." for path in (archive["path"], place))
-    for store, folders in left.values():
-        store.sync(sorted(folders))
+def _put_back(store: Store, held: str, path: str) -> None:
+    """Back to where a reader looks for it, unless a newer version stands there: then it waits aside."""
+    with suppress(StoreError):
+        if store.exists(held) and not store.exists(path):
+            store.move(held, path)
+
+
+def folders(archive: Move, place: str) -> list[str]:
+    """The folder that a file left, and that where it is now: both are to be synced."""
+    return [posixpath.dirname(path) or "." for path in (archive["path"], place)]
 
 
 def _held(archive: Move) -> str:
+    """A name of this version alone: one that waits is never taken for another."""
     folder, name = posixpath.split(archive["path"])
-    return posixpath.join(folder, f".{file_name(name, archive['path'])}.archive.part")
+    whole = f"{archive['path']} {archive['version']} {archive['sha256']}"
+    return posixpath.join(folder, f".{file_name(name, whole)}.archive.part")
 
 
 def _moved_before(store: Store, archive: Move) -> str | None:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO, Final
 
 from engine.delivery.books import Books
-from engine.delivery.journal import Begun, Known
+from engine.delivery.journal import Begun, Known, taken
 from engine.delivery.rejects import FOLDER, RejectWriter
-from engine.delivery.staging import Staging, address, file_name, staging_name
+from engine.delivery.staging import Staging, address, file_name, staging_name, unit_name
 from engine.errors import EngineError, UnitError
 from engine.kinds import Output, Roots, Store, Unit, Writer
+from engine.language.fields import columns_read
 from engine.language.frames import Context
 from engine.language.templates import path_of
 from engine.plan import Plan
 from engine.records import Batch, FieldError, Instant, Mapped, Reject
+from engine.spelling import listed
 
 EARLY: Final = 1000
+SHOWN: Final = 5
 
 
 class Places:
@@ -29,6 +33,7 @@ class Places:
         self.sink = plan.sink_end.store()
         self.state = state
         self.rejects = f"{FOLDER}/{file_name(plan.scope)}"
+        self._mark = os.urandom(6).hex()
         self._plan = plan
         self._owner = owner
         self._owners: dict[str, str] = {}
@@ -38,13 +43,7 @@ class Places:
         where, me = address(self.sink, path), f"{self._plan.scope} {unit}"
         owner = self._owners.setdefault(where, self._owner(where) or me)
         if owner != me:
-            scope, _, other = owner.partition(" ")
-            what = f"`{other}`" if scope == self._plan.scope else f"`{other}` of `{scope}`"
-            raise UnitError(
-                "D303",
-                f"`{self.sink.show(path)}` is the output of {what} already",
-                "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.stem}.jsonl`",
-            )
+            raise taken(self.sink.show(path), owner, self._plan.scope)
 
     def stagings(self, unit: Unit, number: int) -> list[dict[str, Any]]:
         """The addresses of an attempt's stagings, known before they are made."""
@@ -52,7 +51,7 @@ class Places:
 
     def open_stagings(self, unit: Unit, number: int) -> tuple[Staging, Staging]:
         """The stagings of its outputs and of its rejects."""
-        name = staging_name(self._plan.scope, unit.id, number)
+        name = staging_name(self._plan.scope, unit.id, number, self._mark)
         return Staging(self.sink, self._plan.sink.root, name), Staging(self.state, self.rejects, name)
 
 
@@ -64,11 +63,14 @@ class Attempt:
         self.unit = begun.unit
         self.number = begun.number
         self.run = begun.run
+        self.started = begun.started_at
         self.known = known
         self.started_at = Instant.fromisoformat(begun.started_at)
         self.roots = roots_of(plan, begun)
         self.context = Context(self.roots["vars"], self.roots["run"], self.roots["unit"])
         self.books = Books()
+        self.absent: Sequence[str] = ()
+        self._header_seen = False
         self.status = "streaming"
         self.error: EngineError | None = None
         self.sha256 = ""
@@ -86,8 +88,7 @@ class Attempt:
         )
 
     def _rejects_path(self, places: Places) -> str:
-        name = staging_name(self.plan.scope, self.unit.id, self.number)
-        return f"{places.rejects}/{name.removeprefix('.').removesuffix('.part')}.jsonl"
+        return f"{places.rejects}/{unit_name(self.plan.scope, self.unit.id)}.{self.number}.jsonl"
 
     def _stage(self, path: str) -> BinaryIO:
         self._places.reserve(path, self.unit.id)
@@ -102,12 +103,26 @@ class Attempt:
     def take(self, batch: Batch, mapped: Mapped) -> None:
         """The fates of one batch: each record is written or rejected."""
         assert self.writer  # noqa: S101 - opened before the first batch is read
+        if batch.table and not self._header_seen:
+            self._see_header(batch.table.names)
         rejects = list(mapped.rejects)
         for index, error in self.writer.write(mapped.records):
             field_error = FieldError("", error.code, error.message, error.value)
             rejects.append(Reject(mapped.indexes[index], "write", mapped.records[index], (field_error,)))
         for reject in sorted(rejects, key=lambda reject: reject.position):
             self.rejects.write(batch, reject)
+
+    def _see_header(self, names: Sequence[str]) -> None:
+        """A header without any column that the mapping reads is another file, or another delimiter."""
+        self._header_seen = True
+        wanted = dict(columns_read(self.plan.mapping.fields))
+        passing = self.plan.mapping.pass_through or self.plan.mapping.source
+        if wanted and not passing and not wanted.keys() & set(names):
+            mark = next((each for each in (";", "\t", "|", ",") if len(names) == 1 and each in names[0]), "")
+            help = f"it looks separated by {mark!r}: set `delimiter`" if mark else "mend the header, or the mapping"
+            message = f"the header {listed(names[:SHOWN])} has no column that the mapping reads"
+            raise UnitError("R124", message, help)
+        self.absent = [name for name, alone in wanted.items() if alone and name not in names]
 
     def close(self) -> None:
         """End the outputs and the rejects, synced; count what the outputs hold."""

@@ -18,13 +18,14 @@ from engine.delivery.attempts import Places
 from engine.delivery.journal import Journal, Known
 from engine.delivery.publish import publish, tidy_stagings
 from engine.delivery.staging import file_name
+from engine.delivery.syncing import Folders
 from engine.errors import EngineError, StoreError, UnitError
 from engine.kinds import Unit
 from engine.plan import Archive, End, Plan
 from engine.sources.files import Files, unit_of
 from engine.state.kv import KV
 from engine.state.locks import Flock
-from engine.storage.local import Local, LocalStore, at, store_error
+from engine.storage.local import Local, LocalStore, at, make_folders, store_error, sync_folder
 
 TRIAL: Final = "trial"
 MOST_CHANGES: Final = 3
@@ -87,7 +88,8 @@ def _trial(plan: Plan, now: str, wait: float) -> Iterator[Claim]:
 
 def _make_folder(folder: str) -> None:
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        for holder in make_folders(folder, mode=0o700):
+            sync_folder(holder)
     except OSError as error:
         raise store_error(error, folder) from error
 
@@ -95,7 +97,8 @@ def _make_folder(folder: str) -> None:
 def trial_plan(plan: Plan, folder: str) -> Plan:
     """The plan with its outputs and state below a folder, wherever its sink points, and nothing archived."""
     sink_end = End(Local(base=os.path.join(folder, "out")), folder)
-    return replace(plan, sink=plan.sink.inside(), sink_end=sink_end, archive=Archive(), state_folder=folder)
+    inside = replace(plan.inside(), source=plan.source)
+    return replace(inside, sink_end=sink_end, archive=Archive(), state_folder=folder)
 
 
 def recover(held: Claim) -> int:
@@ -125,18 +128,27 @@ def _destroy(journal: Journal, attempts: list[dict[str, Any]]) -> None:
 
 def tidy(held: Claim, pending: Sequence[Mapping[str, Any]]) -> None:
     """What is left after a commit: files to their archive, empty stagings away; where it fails, next time."""
-    places: dict[str, str] = {}
-    tidied: list[str] = []
+    done: list[tuple[Mapping[str, Any], str | None]] = []
+    changed, refused = Folders(), dict[str, StoreError]()
     for left in pending:
         try:
-            if left["archive"] and (place := archive.move(left["archive"])):
-                places[left["unit"]] = place
-            tidy_stagings(left)
-            tidied.append(left["unit"])
+            done.append((left, _tidy_one(left, changed)))
         except StoreError as error:
-            held.untidy[left["unit"]] = error
-    archive.sync([(left["archive"], places[left["unit"]]) for left in pending if left["unit"] in places])
-    held.journal.tidied(tidied, places)
+            refused[left["unit"]] = error
+    refused |= (unsynced := changed.sync())
+    held.untidy.update(refused)
+    held.journal.tidied([(left, place) for left, place in done if left["unit"] not in unsynced])
+
+
+def _tidy_one(left: Mapping[str, Any], changed: Folders) -> str | None:
+    """Archive the file of one unit, where that is asked for, and say where it is now."""
+    moved = left["archive"]
+    place = archive.move(moved) if moved else None
+    if place:
+        changed.store(moved["store"])
+        changed.add(moved["store"], archive.folders(moved, place), left["unit"])
+    tidy_stagings(left)
+    return place
 
 
 def due(

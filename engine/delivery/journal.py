@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from engine.errors import StoreError
+from engine.delivery.ownership import FENCES, OUTPUTS, PIPELINES, holder, parted
+from engine.errors import StoreError, UnitError
 from engine.kinds import Unit
 from engine.state.kv import KV, Transaction
 
-FENCES: Final = "fences"
-OUTPUTS: Final = "outputs"
-PIPELINES: Final = "pipelines"
 RUNS: Final = "runs"
 
 
@@ -52,6 +51,16 @@ class Begun(NamedTuple):
     number: int
     run: str
     started_at: str
+
+
+def _pending(left: Mapping[str, Any]) -> str:
+    """The key of what is left of one attempt: a newer one of the unit does not take its place."""
+    return f"pending/{left['unit']}/{left['attempt']:09}"
+
+
+def _not_before(moment: str, last: str | None) -> str:
+    """A unit's clock never runs backwards, whatever the machine's does."""
+    return max(moment, last or moment, key=datetime.fromisoformat)
 
 
 class Journal:
@@ -101,8 +110,7 @@ class Journal:
 
     def owner(self, output: str) -> str | None:
         """The unit that an output path is reserved for, as `scope unit`."""
-        entry = self._kv.get(OUTPUTS, output)
-        return entry.value if entry else None
+        return holder(self._kv, output)
 
     # --- the steps of the protocol
 
@@ -115,8 +123,9 @@ class Journal:
         done = tx.get(self.scope, f"unit/{unit.id}")
         last = tx.get(self.scope, f"attempt/{unit.id}")
         first = last.value if last and last.value["version"] == unit.stat.version else {"run": run, "started_at": now}
+        started_at = _not_before(first["started_at"], done.value.get("started_at") if done else None)
         number = max(done.value["attempt"] if done else 0, last.value["number"] if last else 0) + 1
-        begun = Begun(unit, number, first["run"], first["started_at"])
+        begun = Begun(unit, number, first["run"], started_at)
         attempt = {
             "unit": unit.id,
             "number": number,
@@ -128,20 +137,42 @@ class Journal:
         tx.set(self.scope, f"attempt/{unit.id}", attempt)
         return begun
 
-    def intend(self, intents: Sequence[Mapping[str, Any]]) -> None:
-        """From here these units only roll forward: recovery needs neither their source nor the spec."""
+    def intend(self, intents: Sequence[Mapping[str, Any]]) -> dict[str, UnitError]:
+        """From here these units only roll forward: recovery needs neither their source nor the spec.
+
+        Of two runs that opened one path at the same time, the second is told here which of its units may not
+        publish: they have no intent. Whose claims lapsed is found out before, as a transaction looks at no file.
+        """
+        outputs = {each["address"] for intent in intents for each in intent["outputs"]}
+        lapsed = {output: self._lapsed(output) for output in outputs}
         with self._write() as tx:
+            taken = {intent["unit"]: error for intent in intents if (error := self._refusal(tx, intent, lapsed))}
             for intent in intents:
-                tx.set(self.scope, f"intent/{intent['unit']}", intent)
-                for output in intent["outputs"]:
-                    self._own(tx, output["address"], intent["unit"])
+                if intent["unit"] not in taken:
+                    tx.set(self.scope, f"intent/{intent['unit']}", intent)
+                    for output in intent["outputs"]:
+                        self._own(tx, output["address"], intent["unit"])
+        return taken
+
+    def _lapsed(self, output: str) -> str | None:
+        """Who claimed an output once, and holds it no longer."""
+        entry = self._kv.get(OUTPUTS, output)
+        return entry.value if entry and self.owner(output) is None else None
+
+    def _refusal(self, tx: Transaction, intent: Mapping[str, Any], lapsed: Mapping[str, str | None]) -> Any:
+        """Why a unit may not publish: another one holds an output of its."""
+        me = f"{self.scope} {intent['unit']}"
+        for output in (each["address"] for each in intent["outputs"]):
+            entry = tx.get(OUTPUTS, output)
+            if entry and entry.value not in (me, lapsed[output]):
+                return taken(output, entry.value, self.scope)
+        return None
 
     def _own(self, tx: Transaction, output: str, unit: str) -> None:
-        """Of two runs that opened one path at the same time, the second stops before it publishes."""
+        """Take an output over from a unit whose claim lapsed: it must not remove it later as its own."""
         entry, me = tx.get(OUTPUTS, output), f"{self.scope} {unit}"
         if entry and entry.value != me:
-            raise StoreError("D303", f"`{output}` is the output of `{entry.value}` already",
-                             "make the sink's `path` differ for each pipeline and unit")  # fmt: skip
+            _disown(tx, *parted(tx, entry.value), output)
         tx.set(OUTPUTS, output, me)
 
     def commit(self, intents: Sequence[Mapping[str, Any]]) -> None:
@@ -159,9 +190,12 @@ class Journal:
         else:
             tx.delete(self.scope, f"attempt/{unit}")
         for removed in intent["remove"]:
-            tx.delete(OUTPUTS, removed["address"])
+            entry = tx.get(OUTPUTS, removed["address"])
+            if entry and entry.value == f"{self.scope} {unit}":
+                tx.delete(OUTPUTS, removed["address"])
         if intent["stagings"] or intent["archive"]:
-            tx.set(self.scope, f"pending/{unit}", {key: intent[key] for key in ("unit", "stagings", "archive")})
+            left = {key: intent[key] for key in ("unit", "attempt", "stagings", "archive")}
+            tx.set(self.scope, _pending(left), left)
 
     def _keep_attempt(self, tx: Transaction, unit: str) -> None:
         """A later try goes on with the run and clock of the first; its staging is gone already."""
@@ -180,23 +214,24 @@ class Journal:
             for attempt in attempts:
                 self._keep_attempt(tx, attempt["unit"])
 
-    def tidied(self, units: Sequence[str], places: Mapping[str, str]) -> None:
-        """Nothing is left to do for these units; `places` says where archived files are now."""
+    def tidied(self, done: Sequence[tuple[Mapping[str, Any], str | None]]) -> None:
+        """Nothing is left to do for these; beside each the place where its archived file is now."""
         with self._write() as tx:
-            for unit in units:
-                tx.delete(self.scope, f"pending/{unit}")
-            for unit, place in places.items():
-                self._moved(tx, unit, place)
+            for left, place in done:
+                tx.delete(self.scope, _pending(left))
+                if place:
+                    self._moved(tx, left, place)
 
     def ended(self, run: Mapping[str, Any]) -> None:
         """The record of a run."""
         with self._write() as tx:
             tx.set(RUNS, run["run_id"], run)
 
-    def _moved(self, tx: Transaction, unit: str, place: str) -> None:
-        entry = tx.get(self.scope, f"unit/{unit}")
-        if entry:
-            tx.set(self.scope, f"unit/{unit}", {**entry.value, "archived": True, "place": place})
+    def _moved(self, tx: Transaction, left: Mapping[str, Any], place: str) -> None:
+        """Of the attempt whose file it was: a newer version is not archived with an older one."""
+        entry = tx.get(self.scope, f"unit/{left['unit']}")
+        if entry and entry.value["attempt"] == left["attempt"]:
+            tx.set(self.scope, f"unit/{left['unit']}", {**entry.value, "archived": True, "place": place})
 
     def mark_gone(self, units: Sequence[str]) -> None:
         """These units' files were not in a complete listing."""
@@ -217,3 +252,22 @@ class Journal:
                                  f"give `{file}` another `name`")  # fmt: skip
             if entry is None or entry.value != file:
                 tx.set(PIPELINES, name, file)
+
+
+def _disown(tx: Transaction, scope: str, unit: str, output: str) -> None:
+    """An output is another unit's now: neither the record nor an intent of its last owner may touch it."""
+    tx.delete(scope, f"intent/{unit}")
+    entry = tx.get(scope, f"unit/{unit}")
+    if entry:
+        kept = [each for each in entry.value["outputs"] if each["address"] != output]
+        tx.set(scope, f"unit/{unit}", {**entry.value, "outputs": kept})
+
+
+def taken(path: str, owner: str, scope: str) -> UnitError:
+    """An output path that another unit has."""
+    other = owner.removeprefix(f"{scope} ")
+    if other == owner:
+        found, _, unit = owner.partition(" ")
+        other = f"{unit}` of `{found}"
+    help = "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.stem}.jsonl`"
+    return UnitError("D303", f"`{path}` is the output of `{other}` already", help)

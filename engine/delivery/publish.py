@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from engine.delivery.archive import archive_of
 from engine.delivery.attempts import Attempt
 from engine.delivery.staging import Staging, address
+from engine.delivery.syncing import Folders
 from engine.errors import StoreError
 from engine.kinds import Output, Store
 from engine.storage.local import at, content_hash
@@ -31,7 +32,7 @@ def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: s
         "attempt": attempt.number,
         "outputs": outputs + rejects,
         "remove": _superseded(attempt, record, outputs, rejects),
-        "archive": archive_of(attempt),
+        "archive": archive_of(attempt, record),
         "stagings": stagings if attempt.status in ("committed", "refused") else [],
         "record": {
             "status": attempt.status,
@@ -39,6 +40,7 @@ def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: s
             "sha256": attempt.sha256,
             "attempt": attempt.number,
             "run": attempt.run,
+            "started_at": attempt.started,
             "spec": attempt.plan.spec_hash,
             "outputs": [_kept(output) for output in kept],
             "rejects": [_kept(output) for output in kept_rejects],
@@ -91,35 +93,43 @@ class Published(NamedTuple):
 def publish(intents: Sequence[Intent]) -> Published:
     """Put every output in its place; a unit whose sink refuses it keeps its intent, and the others go on."""
     published = Published([], [], {})
-    touched: dict[str, tuple[Store, set[str]]] = {}
+    touched = Folders()
     for intent in intents:
-        if _is_lost(intent):
-            published.lost.append(intent)
-            continue
         try:
+            if _is_lost(intent):
+                published.lost.append(intent)
+                continue
             _publish_unit(intent, touched)
         except StoreError as error:
             published.held[intent["unit"]] = error
         else:
             published.done.append(intent)
-    for store, folders in touched.values():
-        store.sync(sorted(folders))
-    return published
+    published.held.update(touched.sync())
+    done = [intent for intent in published.done if intent["unit"] not in published.held]
+    return published._replace(done=done)
 
 
-def _publish_unit(intent: Intent, touched: dict[str, tuple[Store, set[str]]]) -> None:
+def _publish_unit(intent: Intent, touched: Folders) -> None:
     """Publish the outputs of one unit, noting the folders that are to be synced before it may commit."""
     for output in intent["outputs"]:
-        store, folders = touched.setdefault(str(output["store"]), (at(output["store"]), set()))
-        _publish_one(store, output)
-        folders.update(_folders(output["path"]))
+        _publish_one(touched.store(output["store"]), output)
+        touched.add(output["store"], _folders(output["path"]), intent["unit"])
     for removed in intent["remove"]:
-        _retract(removed)
+        _retract(touched.store(removed["store"]), removed)
+        touched.add(removed["store"], [posixpath.dirname(removed["path"])], intent["unit"])
 
 
 def _is_lost(intent: Intent) -> bool:
-    """A staged file missing from an intact folder was published; a missing folder means to do it again."""
-    return any(not at(output["store"]).exists(output["folder"]) for output in intent["outputs"])
+    """Whether it must be done again: its staging is gone, or holds anything but what the intent names.
+
+    A staged file missing from an intact folder was published. Looked at before anything of the unit is renamed.
+    """
+    return any(_is_damaged(at(output["store"]), output) for output in intent["outputs"])
+
+
+def _is_damaged(store: Store, output: Mapping[str, Any]) -> bool:
+    staged = store.stat(output["staged"])
+    return staged.size != output["bytes"] if staged else not store.exists(output["folder"])
 
 
 def _publish_one(store: Store, output: Mapping[str, Any]) -> None:
@@ -136,9 +146,8 @@ def _folders(path: str) -> list[str]:
     return [*found, "."]
 
 
-def _retract(output: Mapping[str, Any]) -> None:
+def _retract(store: Store, output: Mapping[str, Any]) -> None:
     """Remove an output that is superseded, as long as it is still the one we published."""
-    store = at(output["store"])
     stat = store.stat(output["path"])
     if stat and stat.size == output["bytes"] and content_hash(store, output["path"]) == output["sha256"]:
         store.remove(output["path"])

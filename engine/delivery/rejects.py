@@ -17,6 +17,8 @@ from engine.records import MISSING, Batch, FieldError, Place, Reject
 RAW_WHOLE: Final = 64 * 1024
 RAW_KEPT: Final = 4 * 1024
 FOLDER: Final = "rejects"
+SINK: Final = "sink"
+"""What the one sink of a pipeline is called."""
 
 _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "integer", "minimum": 0}
@@ -35,6 +37,7 @@ REJECT_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str, bool]]] = {
     "line": (_NUMBER, "The line it begins in, from 1.", True),
     "offset": (_NUMBER, "The byte it begins at, from 0, after unpacking.", True),
     "stage": ({"enum": ["parse", "map", "write"]}, "Where it failed.", True),
+    "sink": ({"type": ["string", "null"]}, "The sink that refused it; null where it did not come so far.", True),
     "errors": ({"type": "array", "items": _ERROR, "minItems": 1}, "What was wrong, field by field.", True),
     "record": ({}, "The record as it was at that stage; null where it could not be parsed.", True),
     "raw": (_TEXT, "Its bytes as text, the first 4 KiB where it has over 64 KiB.", False),
@@ -61,26 +64,11 @@ class RejectWriter:
 
     def write(self, batch: Batch, reject: Reject) -> None:
         """Take one reject of a batch."""
-        line = self.line(batch.place(reject.position), reject)
+        line = reject_line(self._run, self._unit, batch.place(reject.position), reject)
         code = reject.errors[0].code
         self._put(encode(line) + b"\n")
         self._books.count_rejected(code)
         self.examples.setdefault(code, line)
-
-    def line(self, place: Place, reject: Reject) -> dict[str, Any]:
-        """One reject as it is stored; the schema of this is `schemas/reject.schema.json`."""
-        return {
-            "id": reject_id(self._unit, place.number, reject.stage),
-            "run": self._run,
-            "unit": self._unit,
-            "number": place.number,
-            "line": place.line,
-            "offset": place.offset,
-            "stage": reject.stage,
-            "errors": [_stored(error) for error in reject.errors],
-            "record": reject.record,
-            **raw_of(place),
-        }
 
     def _put(self, data: bytes) -> None:
         if self._file is None:
@@ -105,9 +93,26 @@ class RejectWriter:
                 self._file.close()
 
 
-def _stored(error: FieldError) -> dict[str, Any]:
+def stored(error: FieldError) -> dict[str, Any]:
     """An error as JSON holds it: a value that is missing is null."""
     return {**error._asdict(), "value": None if error.value is MISSING else error.value}
+
+
+def reject_line(run: str, unit: str, place: Place, reject: Reject) -> dict[str, Any]:
+    """One reject as it is stored; the schema of this is `schemas/reject.schema.json`."""
+    return {
+        "id": reject_id(unit, place.number, reject.stage),
+        "run": run,
+        "unit": unit,
+        "number": place.number,
+        "line": place.line,
+        "offset": place.offset,
+        "stage": reject.stage,
+        "sink": SINK if reject.stage == "write" else None,
+        "errors": [stored(error) for error in reject.errors],
+        "record": reject.record,
+        **raw_of(place),
+    }
 
 
 def reject_id(unit: str, number: int, stage: str, child: int = 0) -> str:

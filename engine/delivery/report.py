@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from engine.delivery.attempts import Attempt, Places, merge
 from engine.delivery.books import IN, OUT, Books
-from engine.errors import EngineError
+from engine.delivery.rejects import SINK
+from engine.errors import EngineError, Interrupted
 from engine.kinds import Store
 from engine.plan import Plan
 
@@ -82,22 +84,24 @@ class Report:
     books: Books = field(default_factory=Books)
     units: list[dict[str, Any]] = field(default_factory=list)
     examples: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
     recovered_units: int = 0
+    began: float = field(default_factory=time.monotonic)
     duration: float = 0.0
-    interrupted: bool = False
+    stopped: EngineError | None = None
 
     @property
     def exit_code(self) -> int:
-        """The worst of its units."""
-        if self.interrupted:
-            return 130
+        """What ended the run, else the worst of its units."""
+        if self.stopped:
+            return self.stopped.exit_code
         return next((code for code in WORST_FIRST if code in self.codes), max(self.codes, default=0))
 
     @property
     def status(self) -> str:
         """`ok`, `ok_with_rejects`, `failed` or `interrupted`."""
-        if self.interrupted:
+        if isinstance(self.stopped, Interrupted):
             return "interrupted"
         if self.exit_code:
             return "failed"
@@ -110,6 +114,8 @@ class Report:
             self.books.add(attempt.books)
             for code, example in attempt.rejects.examples.items():
                 self.examples.setdefault(code, example)
+        for name in attempt.absent if attempt.status == "committed" else ():
+            self.absent.setdefault(name, attempt.unit.id)
         record = intent["record"]
         stands = record["outputs"] if attempt.status in ("committed", "unchanged") else []
         self.units.append({
@@ -132,13 +138,18 @@ class Report:
             "seconds": 0.0, "outputs": [], "rejects_path": None, "error": error_of(error),
         })  # fmt: skip
 
-    def end(self, held: Mapping[str, EngineError], untidy: Mapping[str, EngineError], duration: float) -> None:
+    def end(self, held: Mapping[str, EngineError], untidy: Mapping[str, EngineError]) -> None:
         """What the next run goes on with: units whose sink holds them up, files that are to be archived."""
         for unit, error in held.items():
             self.passed(unit, "held", error)
         for unit, error in untidy.items():
             self.untidy(unit, error)
-        self.duration = duration
+        self.duration = time.monotonic() - self.began
+
+    def stop(self, error: EngineError) -> None:
+        """The run was ended before its end: a signal, a lock, a store that fails."""
+        self.stopped = error
+        self.duration = time.monotonic() - self.began
 
     def untidy(self, unit: str, error: EngineError) -> None:
         """A committed unit whose archive has to wait."""
@@ -152,6 +163,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """The report as a map; its schema is `schemas/report.schema.json`."""
         failed = [unit["error"] for unit in self.units if unit["error"]]
+        errors = [error_of(self.stopped)] if self.stopped else failed
         return {
             "status": self.status,
             "exit_code": self.exit_code,
@@ -166,10 +178,10 @@ class Report:
             "recovered": merge(self.books.recovered),
             "items_dropped": self.books.items_dropped,
             "rejects": merge(self.books.rejects),
-            "sinks": {"sink": {"written": self.books.counts["written"]}},
+            "sinks": {SINK: {"written": self.books.counts["written"]}},
             "units": self.units,
             "cursor": {"before": None, "after": None},
-            "error": failed[0] if failed else None,
+            "error": errors[0] if errors else None,
         }
 
 

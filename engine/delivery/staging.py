@@ -14,9 +14,17 @@ from engine.kinds import Store
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def staging_name(scope: str, unit: str, number: int) -> str:
-    """`.<unit>.<attempt>.part`: readable, and one of its own for each pipeline, unit and attempt."""
-    return f".{file_name(unit.rsplit('/', 1)[-1], f'{scope} {unit}')}.{number}.part"
+def staging_name(scope: str, unit: str, number: int, mark: str) -> str:
+    """`.<unit>.<mark>.<attempt>.part`: readable, and one of its own for each pipeline, unit and attempt.
+
+    The mark is the run's: two that share an output root and not their state count the same attempts.
+    """
+    return f".{unit_name(scope, unit)}.{mark}.{number}.part"
+
+
+def unit_name(scope: str, unit: str) -> str:
+    """A unit as a part of a file name."""
+    return file_name(unit.rsplit("/", 1)[-1], f"{scope} {unit}")
 
 
 def file_name(readable: str, whole: str = "") -> str:
@@ -33,13 +41,15 @@ class Staging:
         self.root = root
         self.folder = posixpath.join(root, name)
         self.files: list[str] = []
+        self._made = False
 
     def open(self, path: str) -> BinaryIO:
         """A file that will stand at `path` once it is published."""
         if self.store.exists(path) and self.store.stat(path) is None:
             raise StoreError("C104", f"`{self.store.show(path)}` is a folder, a file is needed", "choose another path")
-        if not self.files:
-            self.store.remove(self.folder)  # of a run that was killed, and whose state was lost since
+        if not self._made:
+            self.store.make(self.folder, new=True)
+            self._made = True
         self.files.append(path)
         return self.store.create(self.staged(path))
 
@@ -57,7 +67,8 @@ class Staging:
 
     def destroy(self) -> None:
         """Remove it: a late rename of something gone fails, so this is the fence."""
-        self.store.remove(self.folder)
+        if self._made:  # one of that name that somebody else made is his
+            self.store.remove(self.folder)
         self.files.clear()
 
     def address(self) -> dict[str, Any]:
@@ -76,12 +87,12 @@ def _between(folder: str, top: str) -> list[str]:
 
 def sync_stagings(stagings: Sequence[Staging]) -> None:
     """Sync what an intent is going to name, each folder once."""
-    stores = {address(staging.store, ""): staging.store for staging in stagings}
-    for where, store in stores.items():
-        folders = [each.folders() for each in stagings if address(each.store, "") == where]
+    stores = {id(staging.store): staging.store for staging in stagings}
+    for store in stores.values():
+        folders = [each.folders() for each in stagings if each.store is store]
         store.sync(sorted(set().union(*folders), reverse=True))
 
 
 def address(store: Store, path: str) -> str:
     """A path of a store as one text, the same for every way of writing it."""
-    return posixpath.normpath(posixpath.join(*store.address.values(), path))
+    return store.where(path)

@@ -8,6 +8,7 @@ from typing import Any
 
 from engine.language.paths import Path
 from engine.language.patterns import Pattern
+from engine.language.picking import Name
 from engine.options import Pointer
 from engine.records import MISSING
 from engine.registry import Resolver
@@ -94,3 +95,16 @@ def walk(fields: Sequence[Field]) -> Iterator[Field]:
     for made in fields:
         yield made
         yield from walk(made.fields or ())
+
+
+def columns_read(fields: Sequence[Field], *, inside: bool = False) -> Iterator[tuple[str, bool]]:
+    """The record's own names that fields pick, each with whether no other source stands in for it.
+
+    `inside` an item, or an object with a source, a name without head is not the record's.
+    """
+    for made in fields:
+        for path in made.sources:
+            own = path.head in ("$record", "$root") or (path.head == "" and not inside)
+            if own and path.steps and isinstance(path.steps[0], Name):
+                yield path.steps[0].text, len(made.sources) == 1
+        yield from columns_read(made.fields or (), inside=inside or bool(made.sources))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from engine.errors import OptionError
+from engine.errors import OptionError, RecordError
+
+LONGEST: Final = 16 * 2**20
+"""Bytes of a text that is made of parts: a short pattern could make a record grow without end."""
 
 _HELP: Final = (
     "patterns are RE2: no look-around, no references back to a group, repeats up to 1,000; "
@@ -68,12 +71,17 @@ class Pattern:
         data = text.encode()
         pieces: list[bytes] = []
         end = -1
+        more = LONGEST - len(data)
         for match in (self._compiled or self._re()).finditer(data):
             start, stop = match.span()
             # An empty match right after a match, or inside the bytes of one character, is none.
             if start == stop and (start == end or _inside(data, start)):
                 continue
-            pieces += (data[max(end, 0) : start], to.expand(match))
+            made = to.expand(match)
+            more -= len(made) - (stop - start)
+            if more < 0 < len(made):
+                raise too_long()
+            pieces += (data[max(end, 0) : start], made)
             end = stop
         return text if end < 0 else (b"".join(pieces) + data[end:]).decode()
 
@@ -133,6 +141,18 @@ class Replacement:
 
     def __str__(self) -> str:
         return self.text
+
+
+def joined(by: str, parts: Sequence[str]) -> str:
+    """The parts as one text."""
+    if len(by) * (len(parts) - 1) + sum(map(len, parts)) > LONGEST:
+        raise too_long()
+    return by.join(parts)
+
+
+def too_long() -> RecordError:
+    """What a text is refused with that grows too long."""
+    return RecordError("R209", f"the text would be longer than {LONGEST // 2**20} MiB")
 
 
 def _compile(text: str) -> Any:

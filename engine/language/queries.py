@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from engine.errors import OptionError, RecordError
 from engine.language.frames import HEADS, Frame
+from engine.language.patterns import joined
 from engine.language.picking import QUOTED, STEP, Name, inner_head, known_head, take
 from engine.records import MISSING, Digits, Value
 from engine.registry import resolvers
 from engine.spelling import akin, describe, suggest
 
 DEEPEST: Final = 64
+MOST_VALUES: Final = 1_000_000
+TEXT_VALUE: Final = 256
+"""Characters of a text that weigh as one value more: a long one that is named often grows as a list does."""
+
 SPECIAL: Final = ".[]|&!?*<>=(){},'\"`"
 
 _KEY: Final = re.compile(r"[^.\[\]|&!?*<>=(){},'\"`:]+")
@@ -182,6 +187,10 @@ def _functions() -> Any:
     class Functions(functions.Functions):
         frame: Frame
 
+        @functions.signature({"types": ["string"]}, {"types": ["array-string"]})
+        def _func_join(self, separator: str, array: list[str]) -> str:
+            return joined(separator, array)
+
         @functions.signature({"types": ["string"]}, {"types": ["number"]})
         def _func_head(self, name: str, up: int) -> Value:
             value = HEADS[name](up)(self.frame)
@@ -202,10 +211,16 @@ def _functions() -> Any:
 
 
 def _interpreter(options: Any) -> Any:
-    """JMESPath's own interpreter; only a number and a text compared do not match, where it would raise."""
+    """JMESPath's own interpreter; a number and a text compared do not match, and no list grows without end."""
     from jmespath.visitor import TreeInterpreter
 
     class Interpreter(TreeInterpreter):
+        def visit_flatten(self, node: Any, value: Any) -> Any:
+            found = super().visit_flatten(node, value)
+            if found and len(found) > MOST_VALUES:
+                raise _too_many()
+            return found
+
         def visit_comparator(self, node: Any, value: Any) -> Any:
             try:
                 return super().visit_comparator(node, value)
@@ -232,9 +247,27 @@ def query_getter(query: str, text: str) -> Callable[[Frame], Value]:
         except Exception as error:  # the library raises plain TypeError, RecursionError and its own kinds
             reason = str(error).split("\n", 1)[0] or type(error).__name__
             raise RecordError("R206", f"`{text}` failed: {reason}") from error
+        if type(value) is list or type(value) is dict:
+            _count(value)
         return MISSING if value is None else value
 
     return get
+
+
+def _count(value: Value) -> None:
+    """Refuse what would be written as too many values: a path such as `[@,@]|[@,@]` names one again and again."""
+    left, waiting = MOST_VALUES, [value]
+    while waiting:
+        node = waiting.pop()
+        left -= 1 + (len(node) // TEXT_VALUE if type(node) is str else 0)
+        inside: Collection[Value] = node.values() if type(node) is dict else node if type(node) is list else ()
+        if left < len(waiting) + len(inside):
+            raise _too_many()
+        waiting.extend(inside)
+
+
+def _too_many() -> RecordError:
+    return RecordError("R208", f"the path gives more than {MOST_VALUES:,} values")
 
 
 def _exact_literals(node: dict[str, Any]) -> None:

@@ -4,6 +4,14 @@ A slot begins with one of the roots `unit`, `run`, `vars`; a brace that opens no
 braces where a root would follow. Behind a colon stands a format of a time, in UTC, made of `%Y %m %d %H %M %S %j %y`.
 What a slot holds is never looked at for slots again.
 
+| slot | holds |
+|---|---|
+| `{unit.name}`, `{unit.stem}`, `{unit.ext}` | the file's name; what stands before its suffixes; those |
+| `{unit.dir}`, `{unit.path}`, `{unit.id}` | its folder below those that the source names; its path; its id |
+| `{unit.size}`, `{unit.mtime}`, `{unit.date}` | its bytes, the time of its last change, the day of that |
+| `{run.id}`, `{run.started_at}`, `{run.pipeline}` | the run that first tried this version, its start; the name |
+| `{vars.x}` | a variable |
+
 In file names a slot never leaves the folder that the literal text before it names, and stays inside one segment: what
 is not a letter, a digit or one of ` ._@+=,-` is percent-encoded, as is a dot at the front of a segment. `{unit.dir}`
 and `/` in a time format keep their slashes. Over 200 bytes a slot is cut and hashed; a blank one fails the unit.

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, Literal
 from engine.errors import OptionError, RecordError
 from engine.language.jsontext import encode
 from engine.language.numbers import within_cap
-from engine.language.patterns import Pattern, Replacement
+from engine.language.patterns import Pattern, Replacement, joined
 from engine.language.times import text_of
 from engine.records import MISSING, Digits, is_blank, plain
 from engine.registry import SCALARS, Doc, Example, resolver
@@ -227,7 +227,7 @@ def join(value: list[Any], *, by: Annotated[str, Doc("The text between two parts
     for part in parts:
         if not isinstance(part, str):
             raise RecordError("R210", f"{show(part)} is not text: call `text` on it first", value)
-    return by.join(parts) if parts else MISSING
+    return joined(by, parts) if parts else MISSING
 
 
 @resolver(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
@@ -26,18 +27,25 @@ class Files(Source):
     """Each file that matches the path is a unit; a file that was done is not read again.
 
     The path is a glob: `*` and `?` inside a name, `**` over folders, `[a-z]`, `{a,b}`; names that begin with
-    a dot match only where the pattern says the dot.
+    a dot match only where the pattern says the dot. A link to a folder is followed where a segment of its own
+    names it (`in/*/*.csv`), not below `**`; one that leads back to a folder it stands in is left alone.
     """
 
     path: Annotated[Template, Doc("Which files: a glob, relative to the connection or to this file.")]
     connection: Annotated[str, Doc("The connection the files are behind; none: this machine.")] = ""
     exclude: Annotated[list[str], Doc("Globs of files that are left alone.")] = ()  # type: ignore[assignment]
     order: Annotated[Literal["name", "mtime"], Doc("By path, or the oldest first.")] = "name"
-    min_age: Annotated[Duration, Doc("A file is taken when it has not changed for so long.")] = Duration(0)
+    min_age: Annotated[
+        Duration, Doc("A file is taken when it has not changed for so long, such as `30s` (ms s m h d).")
+    ] = Duration(0)
 
     def __post_init__(self) -> None:
         for pattern in (self.path.text, *self.exclude):
             expand(pattern)
+
+    def inside(self) -> Files:
+        """The same files below the folder that paths are relative to."""
+        return replace(self, path=self.path.inside)
 
     def pattern(self, roots: Roots) -> str:
         """The glob with its variables filled in; what they hold is no part of the pattern."""

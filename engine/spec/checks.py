@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
 from collections.abc import Collection, Mapping
@@ -27,6 +26,8 @@ _WILD: Final = re.compile(r"\*+|\?|\[!?(.)[^\]]*\]")
 _VARS: Final = re.compile(r"""\$vars\b(?:\s*\.\s*(?:"([^"]*)"|([^\s.\[\]|&!?*<>=(){},'"`]+)))?""")
 VARYING: Final = ("id", "name", "stem", "path")
 """The keys of a unit that differ from file to file in one folder."""
+PLACED: Final = ("id", "dir", "path")
+"""The keys that differ between files of one name in different folders."""
 
 
 def check_slots(source: Any, sink: Any, archive: Any, vars: Mapping[str, str], report: Report) -> None:
@@ -94,21 +95,36 @@ def _check_inside(template: Template, end: End, pointer: Pointer, report: Report
 
 
 def _check_shared_name(source: Files, path: Template, report: Report) -> None:
-    varies = any(slot.root == "unit" and slot.key in VARYING for slot in path.slots)
-    if is_glob(source.path.text) and not varies:
+    keys = {slot.key for slot in path.slots if slot.root == "unit"}
+    if is_glob(source.path.text) and keys.isdisjoint(VARYING):
         report("S309", ("sink", "path"), "every unit would write this one file", "name the unit: `{unit.stem}`")
+    elif _has_folders(source) and keys.isdisjoint(PLACED):
+        message = "two files of one name in different folders would meet"
+        report("S309", ("sink", "path"), message, "add `{unit.dir}`", level="warning")
+
+
+def _has_folders(source: Files) -> bool:
+    """Whether the files may stand in more than one folder."""
+    folders = {posixpath.dirname(each) for each in _patterns(source)}
+    return len(folders) > 1 or any(map(is_glob, folders))
+
+
+def _patterns(source: Files) -> list[str]:
+    """The patterns that the source's path stands for, each way of writing one once."""
+    return sorted({posixpath.normpath(each) for each in expand(_filled(source.path, {}))})
 
 
 def _check_reread(
     source: Any, template: Template, source_end: End, end: End, pointer: Pointer, what: str, report: Report
 ) -> None:
-    """The next run would read what this one writes."""
-    if source_end.connection != end.connection or source_end.folder != end.folder:
-        return
-    patterns = [os.path.normpath(pattern) for pattern in expand(_filled(source.path, {}))]
+    """The next run would read what this one writes, whatever connections the two paths go through."""
+    here, there = source_end.store(), end.store()
+    top = posixpath.dirname(here.where("x"))
+    patterns = _patterns(source)
+    near = [posixpath.relpath(here.where(pattern), top) for pattern in patterns]
     units = [unit_of(Stat(_example(pattern), 0, 0), pattern) for pattern in patterns]
-    names = {os.path.normpath(_filled(template, unit.values)) for unit in units}
-    if any(matches(name, pattern) for name in names for pattern in patterns):
+    names = {posixpath.relpath(there.where(_filled(template, unit.values)), top) for unit in units}
+    if any(matches(name, pattern) for name in names for pattern in near):
         report(
             "S310",
             pointer,

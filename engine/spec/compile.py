@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import quote
 
 from engine.errors import EngineError, SpecError
 from engine.kinds import Connection, Formatter, Limits, Parser, Sink, Source
@@ -26,7 +28,7 @@ from engine.spec.evidence import golden_input, shape_of
 from engine.spec.located import Located, Problems
 from engine.spec.problems import Problem
 from engine.spec.project import Source as Found
-from engine.spec.project import find
+from engine.spec.project import find, used_connections
 from engine.spec.settings import ArchiveOptions, LimitOptions
 from engine.spec.validate import validate
 from engine.spec.variables import Secret, Variables, interpolate, places_of_interpolation
@@ -57,9 +59,11 @@ class Compiler:
         self.env = env
         self._given = given
         self.problems.interpolate = self._secret
+        used = used_connections(self.doc)
         for part in INTERPOLATES:
-            if isinstance(self.doc.get(part), dict):
-                self.doc[part] = interpolate(self.doc[part], (part,), self.problems, found.folder)
+            for name, said in (self.doc[part] if isinstance(self.doc.get(part), dict) else {}).items():
+                if part == "vars" or name in used:
+                    self.doc[part] = {**self.doc[part], name: self._interpolated(said, (part, name))}
         self.vars = Variables(self.doc.get("vars") or {}, self.problems)
         self.vars.resolve(given)
 
@@ -110,7 +114,8 @@ class Compiler:
             state_folder=self.found.state_folder,
             sample=self._sample_path(),
             description=str(self.doc.get("description", "")),
-            resolved=self.doc,
+            resolved=self._shown(),
+            asked=self._asked(),
         )
 
     # --- components
@@ -212,9 +217,10 @@ class Compiler:
     # --- what binds state
 
     def _scope(self) -> str:
-        """`pipeline@env[var=value]`: what runs of one scope share is theirs alone."""
-        scope = self.found.name + (f"@{self.env}" if self.env else "")
-        return scope + "".join(f"[{name}={self.vars.values[name]}]" for name in sorted(self.vars.scoped))
+        """`pipeline@env[var=value]`: what runs of one scope share is theirs alone, so no value may look like two."""
+        scope = self.found.name + (f"@{quote(self.env)}" if self.env else "")
+        values = self.vars.values
+        return scope + "".join(f"[{name}={quote(str(values[name]))}]" for name in sorted(self.vars.scoped))
 
     def _warn_of_scope(self, source: Any, sink: Any) -> None:
         paths = (source.path, sink.path)
@@ -224,12 +230,34 @@ class Compiler:
             self.problems("S308", ("vars", name), message, "declare it with `scope: true`", key=True, level="warning")
 
     def _hash(self, mapping_doc: Any) -> str:
-        said = {"doc": self.doc, "mapping": mapping_doc, "vars": self.vars.values}
+        said = {"doc": self._shown(), "mapping": self._masked(mapping_doc, ("mapping",)), "vars": self.vars.values}
         return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
+
+    def _asked(self) -> str:
+        """The options that a command needs to mean this plan again, without secrets."""
+        values = {name: "***" if name in self.vars.secret else value for name, value in self._given.items()}
+        options = [("--env", self.env)] if self.env else []
+        options += [("--set", f"{name}={value}") for name, value in values.items()]
+        return "".join(f" {option} {shlex.quote(value)}" for option, value in options)
+
+    def _shown(self) -> dict[str, Any]:
+        """The document as it may be shown: without secrets, however they were given."""
+        shown: dict[str, Any] = self._masked(self.doc, ())
+        return {**shown, "vars": dict(self.vars.values)} if self.vars.values else shown
+
+    def _masked(self, value: Any, pointer: Pointer) -> Any:
+        if pointer in self.problems.interpolated:
+            return "***"
+        if isinstance(value, dict):
+            return {key: self._masked(item, (*pointer, key)) for key, item in value.items()}
+        return [self._masked(item, (*pointer, i)) for i, item in enumerate(value)] if isinstance(value, list) else value
+
+    def _interpolated(self, said: Any, pointer: Pointer) -> Any:
+        return interpolate(said, pointer, self.problems, self.found.folder)
 
     def _secret(self, text: Any, pointer: Pointer) -> Any:
         """The text of a secret option; what was interpolated into it cannot be printed."""
-        made = interpolate(text, pointer, self.problems, self.found.folder)
+        made = self._interpolated(text, pointer)
         return Secret(made) if isinstance(made, str) and made != text else made
 
     def _refuse_interpolation(self, mapping: Any) -> None:

@@ -201,7 +201,7 @@ def _lay_project_under(located: Located, path: str, env: str, problems: Problems
 
 def _lay(located: Located, document: Document, layer: Mapping[str, Any], at: Pointer) -> None:
     shared = {key: layer[key] for key in SHARED if isinstance(layer.get(key), dict)}
-    wanted = _used_connections(located.value)
+    wanted = used_connections(located.value)
     if "connections" in shared:
         shared["connections"] = {key: each for key, each in shared["connections"].items() if key in wanted}
     if "vars" in shared:
@@ -220,7 +220,7 @@ def _declare(located: Located, document: Document, below: Mapping[str, Any], at:
             located.value["vars"] = mine = {**mine, name: {**declared, "default": mine[name]}}
 
 
-def _used_connections(value: Mapping[str, Any]) -> set[str]:
+def used_connections(value: Mapping[str, Any]) -> set[str]:
     """The connections that the spec names; others are not looked at."""
     ends = (value.get(end) for end in ("source", "sink"))
     return {str(end["connection"]) for end in ends if isinstance(end, dict) and end.get("connection")}

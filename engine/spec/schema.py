@@ -160,7 +160,7 @@ def _field_definitions() -> Schema:
     }
     paths = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     mapping = {
-        "fields": {"$ref": "#/$defs/fields"},
+        "fields": {"$ref": "#/$defs/fields", "description": "The fields by their targets, in the order written."},
         "pass_through": {
             "title": "`pass_through`",
             "type": ["boolean", "object"],
@@ -173,7 +173,7 @@ def _field_definitions() -> Schema:
             "description": "How blank results are written, unless a field says otherwise.",
         },
         "source": {"type": "string", "description": "What the paths of the map are relative to."},
-        "dialect": {"enum": ["engine"], "description": "Which dialect the file is in."},
+        "dialect": {"enum": ["engine"], "description": "The dialect of a mapping file: this one."},
     }
     return {
         "field": {

@@ -31,7 +31,9 @@ class LimitOptions:
         Share | None,
         Doc("Rejects that a unit may have, as a count or a percentage of the records read; with more it is refused."),
     ] = None
-    record: Annotated[Size, Doc("Bytes that one record may have.")] = Size(16 * 2**20)
+    record: Annotated[Size, Doc("Bytes that one record may have, such as `16MiB` (B KB MB GB KiB MiB GiB).")] = Size(
+        16 * 2**20
+    )
     depth: Annotated[int, Doc("Levels that one record may nest.", min=1, max=900)] = 256
 
 

@@ -130,9 +130,18 @@ class Variables:
             self.types[name] = str(options.get("type", "text"))
             if options.get("scope"):
                 self.scoped.append(name)
-            if options.get("secret") or isinstance(options.get("default"), Secret):
+            value = self._value(name, options, given)
+            if options.get("secret") or isinstance(value, Secret):
                 self.secret.add(name)
-            self.values[name] = self._value(name, options, given)
+                value = value if value is None or isinstance(value, Secret) else Secret(str(value))
+            self.values[name] = value
+        self._refuse_secret_scopes()
+
+    def _refuse_secret_scopes(self) -> None:
+        """A scope is shown in listings, file names and reports."""
+        for name in self.secret.intersection(self.scoped):
+            help = "leave out `scope`, or give the scope a variable of its own"
+            self._problems("A201", ("vars", name), f"the secret `{name}` would show in the scope", help, key=True)
 
     def _refuse_unknown(self, given: Mapping[str, str]) -> None:
         for name in given:
@@ -147,7 +156,8 @@ class Variables:
             try:
                 return read(given[name], type)
             except OptionError as error:
-                raise UsageError("U102", f"`--set {name}`: {error.message}", error.help) from error
+                said = f"the value is not {a(type)}" if options.get("secret") else error.message
+                raise UsageError("U102", f"`--set {name}`: {said}", error.help) from error
         default = options.get("default")
         if default is None:
             if options.get("required"):

@@ -19,6 +19,8 @@ from engine.storage import globs
 STAGING_SUFFIX: Final = ".part"
 NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
 """What a hard link is refused with where none can be made."""
+GONE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""What an entry of a listing is looked at with when it is not there, or not there any more."""
 
 _CODES: Final = {
     errno.ENOENT: ("C101", "is not there", "check the path"),
@@ -85,6 +87,7 @@ class LocalStore:
 
     def __init__(self, base: str) -> None:
         self.base = base
+        self._holders: set[str] = set()
 
     @property
     def address(self) -> Mapping[str, str]:
@@ -95,6 +98,11 @@ class LocalStore:
         """The path on this machine."""
         return os.path.normpath(os.path.join(self.base, path))
 
+    def where(self, path: str) -> str:
+        """The one place of a path, the links of its folders followed; one at its end would be replaced itself."""
+        folder, name = os.path.split(self.full(path))
+        return os.path.join(os.path.realpath(folder), name)
+
     def show(self, path: str) -> str:
         """Relative to where the user stands, where that is shorter."""
         full = self.full(path)
@@ -104,14 +112,14 @@ class LocalStore:
     # --- reading
 
     def glob(self, pattern: str, exclude: Sequence[str] = ()) -> Iterator[Stat]:
-        """The files that match, in the order of their paths."""
-        left_out = [one for each in exclude for one in globs.expand(each)]
+        """The files that match, in the order of their paths; a file that two spellings name comes once."""
+        left_out = [os.path.normpath(one) for each in exclude for one in globs.expand(each)]
         found: dict[str, Stat] = {}
-        for one in globs.expand(pattern):
+        for one in map(os.path.normpath, globs.expand(pattern)):
             for file in self._find(one):
                 if not any(globs.matches(file.path, each) for each in left_out):
-                    found[file.path] = file
-        yield from (found[path] for path in sorted(found))
+                    found.setdefault(self.full(file.path), file)
+        yield from sorted(found.values(), key=lambda file: file.path)
 
     def _find(self, pattern: str) -> Iterator[Stat]:
         if not globs.is_glob(pattern):
@@ -119,25 +127,42 @@ class LocalStore:
             if file:
                 yield file
             return
-        head = globs.static_head(pattern)
-        if os.path.isdir(self.full(head)):
-            yield from self._walk(head, pattern)
-
-    def _walk(self, folder: str, pattern: str) -> Iterator[Stat]:
-        """Below one folder, entering only folders that the pattern can reach."""
-        with _refusals(self, folder):
-            entries = list(os.scandir(self.full(folder)))
-        deep = "**" in pattern.split("/")
-        depth = pattern.count("/")
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                hidden = entry.name.startswith(".") and ("/." not in f"/{pattern}" or _is_staging(entry.name))
-                if (deep or path.count("/") < depth) and not hidden:
-                    yield from self._walk(path, pattern)
-            elif globs.matches(path, pattern) and entry.is_file():
+        folders = [globs.static_head(pattern)]
+        while folders:  # no recursion: folders nest as deep as a path can be long
+            folder = folders.pop()
+            for entry in self._entries(folder):
+                path = f"{folder}/{entry.name}" if folder else entry.name
                 with _refusals(self, path):
-                    yield _stat(path, entry.stat())
+                    if _is_folder(entry):
+                        if self._is_entered(folder, path, entry, pattern):
+                            folders.append(path)
+                    elif globs.matches(path, pattern) and (found := _listed(path, entry)):
+                        yield found
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        """What is in a folder; nothing where it went away since it was listed."""
+        with _refusals(self, folder):
+            try:
+                with os.scandir(self.full(folder)) as entries:
+                    return list(entries)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+
+    def _is_entered(self, folder: str, path: str, entry: os.DirEntry[str], pattern: str) -> bool:
+        """Whether the pattern can reach into a folder; a link only where a segment of its own stands for it."""
+        if _is_staging(entry.name):
+            return False
+        segments, at = pattern.split("/"), path.count("/")
+        if "**" in segments[: at + 1]:
+            hidden = entry.name.startswith(".") and "/." not in f"/{pattern}"
+            return not hidden and not entry.is_symlink()
+        named = at < len(segments) - 1 and globs.segment_matcher(segments[at]).match(entry.name)
+        return bool(named) and not (entry.is_symlink() and self._leads_up(folder, path))
+
+    def _leads_up(self, folder: str, link: str) -> bool:
+        """Whether a link shows a folder that it stands in: what is there would be found over and over."""
+        inner, outer = os.path.realpath(self.full(folder)), os.path.realpath(self.full(link))
+        return os.path.commonpath([inner, outer]) == outer
 
     def stat(self, path: str) -> Stat | None:
         """The file as it is now."""
@@ -159,31 +184,48 @@ class LocalStore:
 
     # --- the steps of publishing
 
+    def make(self, path: str, *, new: bool = False) -> None:
+        """A folder and those above it; with `new`, one that was not there."""
+        full = self.full(path)
+        with _refusals(self, path):
+            self._make(os.path.dirname(full) if new else full)
+            if new:
+                os.mkdir(full)
+                self._holders.add(os.path.dirname(full))
+
+    def _make(self, full: str) -> None:
+        self._holders.update(make_folders(full))
+
     def create(self, path: str) -> BinaryIO:
         """A new file; its folders are made."""
         full = self.full(path)
         with _refusals(self, path):
-            os.makedirs(os.path.dirname(full), exist_ok=True)
+            self._make(os.path.dirname(full))
             return open(full, "xb")
 
     def sync(self, paths: Sequence[str]) -> None:
-        """Make the entries of these folders survive a power loss."""
-        for path in dict.fromkeys(paths):
-            with _refusals(self, path):
-                _sync_folder(self.full(path))
+        """Make the entries of these folders survive a power loss, and those of every folder made since the last time.
+
+        For a folder that somebody removed its parent is synced: that it is gone is all there is to keep.
+        """
+        folders = [*map(self.full, paths), *sorted(self._holders)]
+        for full in dict.fromkeys(map(_there, folders)):
+            with _refusals(self, full):
+                sync_folder(full)
+        self._holders.clear()
 
     def rename(self, staged: str, final: str) -> None:
         """Put a staged file in its place; a reader sees the old one or the new one, never a part."""
         full = self.full(final)
         with _refusals(self, final):
-            os.makedirs(os.path.dirname(full), exist_ok=True)
+            self._make(os.path.dirname(full))
             os.replace(self.full(staged), full)
 
     def move(self, path: str, target: str) -> None:
         """Move a file; a target that is there is never replaced."""
         source, goal = self.full(path), self.full(target)
         with _refusals(self, target):
-            os.makedirs(os.path.dirname(goal), exist_ok=True)
+            self._make(os.path.dirname(goal))
             if os.path.islink(source):  # what it shows is kept: a relative one would lead nowhere
                 _copy_over(source, goal)
                 return
@@ -230,11 +272,29 @@ def _copy_over(source: str, goal: str) -> None:
     with open(part, "rb+") as copy:
         os.fsync(copy.fileno())
     _take_name(part, goal)
-    _sync_folder(folder)
+    sync_folder(folder)
     os.unlink(source)
 
 
-def _sync_folder(full: str) -> None:
+def make_folders(full: str, mode: int = 0o777) -> list[str]:
+    """Make a folder and those above it; gives the folders that hold a new one and are to be synced."""
+    holders, folder = [], full
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder) or "."
+        holders.append(folder)
+    os.makedirs(full, mode, exist_ok=True)
+    return holders
+
+
+def _there(full: str) -> str:
+    """A folder, or the nearest one above it that is still there."""
+    while not os.path.isdir(full) and os.path.dirname(full) != full:
+        full = os.path.dirname(full) or "."
+    return full
+
+
+def sync_folder(full: str) -> None:
+    """Make the entries of one folder survive a power loss."""
     try:
         handle = os.open(full, os.O_RDONLY | os.O_DIRECTORY)
     except PermissionError:
@@ -244,6 +304,26 @@ def _sync_folder(full: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder or a link to one; a link that leads nowhere, or to itself, is none."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno in GONE:
+            return False
+        raise
+
+
+def _listed(path: str, entry: os.DirEntry[str]) -> Stat | None:
+    """The file of an entry; None where it is no file, or went away since its folder was listed."""
+    try:
+        return _stat(path, entry.stat()) if entry.is_file() else None
+    except OSError as error:
+        if error.errno in GONE:
+            return None
+        raise
 
 
 def _is_staging(name: str) -> bool:
@@ -263,6 +343,9 @@ def content_hash(store: Store, path: str) -> str:
     """The SHA-256 of a file's content."""
     digest = hashlib.sha256()
     with store.open(path) as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
+        try:
+            while data := file.read(1 << 20):
+                digest.update(data)
+        except OSError as error:
+            raise store_error(error, store.show(path)) from error
     return digest.hexdigest()

@@ -225,3 +225,26 @@ def test_a_closed_pipe_is_no_error(project):
     assert code.stdout == '{"ref":"X","qty":1,"retailer":"1"}\n'
     assert "Traceback" not in code.stderr
     assert "error" not in code.stderr
+
+
+def test_no_two_values_share_a_scope(engine, project):
+    spec = SPEC.replace("vars:\n", "vars:\n  a: {scope: true}\n  b: {scope: true}\n")
+    (project / "stock.yaml").write_text(spec.replace("{unit.stem}", "{unit.stem}-{vars.a}-{vars.b}"))
+    one = engine("run", "stock.yaml", "--set", "a=1][b=2", "--set", "b=3", "--json")
+    two = engine("run", "stock.yaml", "--set", "a=1", "--set", "b=2][b=3", "--json")
+    assert json.loads(one.stdout)["scope"] != json.loads(two.stdout)["scope"]
+    assert json.loads(two.stdout)["records"]["written"] == 2
+
+
+def test_options_stand_anywhere_and_are_named_in_what_to_do_next(engine):
+    said = engine("map", "stock.yaml", "--set", "retailer=2", "in/a.csv")
+    assert (said.returncode, said.stdout.count('"retailer":"2"')) == (4, 2)
+    assert "engine rejects ls stock.yaml --set retailer=2 " in engine("run", "--set", "retailer=2", "stock.yaml").stderr
+    assert engine("rejects", "show", "stock.yaml", "--set", "retailer=2", "zz").returncode == 2
+
+
+def test_rejects_are_listed_by_the_error_that_was_asked_for(engine, project):
+    (project / "in/a.csv").write_text("sku,qty\n,N/A\nc3,7\n")
+    engine("run", "stock.yaml")
+    [line] = engine("rejects", "ls", "stock.yaml", "--code", "R211").stdout.splitlines()
+    assert line.split("  ", 1)[1] == "R211  in/a.csv:2  qty: `N/A` is not a whole number (and 1 more)"

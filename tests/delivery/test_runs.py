@@ -433,10 +433,13 @@ def test_two_runs_that_open_one_name_at_the_same_time(project, monkeypatch):
 
     sync = __import__("engine.run").run.sync_stagings
     monkeypatch.setattr("engine.run.sync_stagings", meanwhile)
-    with pytest.raises(StoreError) as raised:
-        project.run()
-    assert raised.value.code == "D303"
+    project.put("b.csv", B)
+    report = project.run()
+    assert statuses(report) == {"in/a.csv": "failed", "in/b.csv": "committed"}, "only that one unit"
+    assert (codes(report), report.exit_code) == ({"in/a.csv": "D303"}, 4)
     assert project.units("other")["in/a.csv"]["status"] == "committed"
+    assert project.units()["in/a.csv"]["status"] == "failed"
+    assert project.keys() == ["attempt/in/a.csv"]
     assert codes(project.run()) == {"in/a.csv": "D303"}
     assert project.tree() == {"a.jsonl": A_OUT}
 
