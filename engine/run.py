@@ -172,7 +172,7 @@ def deliver(held: Claim, session: Session, report: Report, attempts: Sequence[At
         if intent in done:
             report.deliver(attempt, intent, held.places)
     if lost:
-        raise StoreError("D304", f"the staging of `{lost[0]['unit']}` was removed while the run went on",
+        raise StoreError("D304", f"the staging of `{lost[0]['unit']}` was removed or changed while the run went on",
                          "leave `.part` folders alone; run again: the unit is done again")  # fmt: skip
 
 

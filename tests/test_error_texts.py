@@ -154,6 +154,12 @@ FIELDS = [
     ("R206", "length(v)", {"v": 7}, "`length(v)` failed: In function length(), invalid type for value: 7, expected one of: ['string', 'array', 'object'], received: \"number\""),
     ("R207", {"each": "v", "fields": {"a": "a"}}, {"v": "none"}, "expected a list, found text `none`"),
     ("R207", {"pairs_from": {"path": "v"}}, {"v": 7}, "expected an object, found int `7`"),
+    ("R208", "|".join(["[@,@]"] * 24), {"v": 7}, "the path gives more than 1,000,000 values"),
+    ("R208", "v|" + "|".join(["[@,@][]"] * 24), {"v": [7]}, "the path gives more than 1,000,000 values"),
+    ("R208", "v|[[@,@],[@,@]]|[@,@]|[@,@]|[@,@]|[@,@]|[@,@]|[@,@]", {"v": "x" * 1_000_000}, "the path gives more than 1,000,000 values"),
+    ("R209", "v|" + "|".join(["join('',[@,@])"] * 30), {"v": "a"}, "the text would be longer than 16 MiB"),
+    ("R209", {"source": "v", "resolver": [{"type": "replace", "pattern": ".", "to": "x" * 200}] * 4}, {"v": "abcdefghij"}, "the text would be longer than 16 MiB"),
+    ("R209", {"source": "v", "resolver": [{"type": "split", "by": ","}, {"type": "join", "by": "x" * 200}]}, {"v": "a," * 99_999}, "the text would be longer than 16 MiB"),
     ("R210", {"source": "v", "resolver": {"type": "join", "by": ","}}, {"v": ["a", 7]}, "`7` is not text: call `text` on it first"),
     ("R211", {"source": "v", "resolver": "int"}, {"v": "12 pcs"}, "`12 pcs` is not a whole number"),
     ("R211", {"source": "v", "resolver": "int"}, {"v": "1.5"}, "`1.5` is not a whole number: round it first, or use decimal"),
@@ -280,7 +286,7 @@ def test_a_staging_that_is_removed(monkeypatch, capsys):
     write("spec.yaml", SPEC)
     assert main(["run", "spec.yaml"]) == 6
     assert capsys.readouterr().err == (
-        "error[D304]: the staging of `in/a.csv` was removed while the run went on\n"
+        "error[D304]: the staging of `in/a.csv` was removed or changed while the run went on\n"
         "   = help: leave `.part` folders alone; run again: the unit is done again\n"
     )
 
@@ -524,7 +530,7 @@ def test_an_internal_error(monkeypatch, capsys):
     line = fail.__code__.co_firstlineno + 1
     assert capsys.readouterr().err == (
         f"error[X001]: internal error: KeyError at test_error_texts.py:{line}: 'x'\n"
-        " = help: a fault of the engine, nothing half-written is visible; ENGINE_TRACEBACK=1 shows where it comes from\n"
+        "   = help: a fault of the engine, nothing half-written is visible; ENGINE_TRACEBACK=1 shows where it comes from\n"
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from types import FrameType, ModuleType
 from typing import Any, Final, NoReturn
 
-from engine.errors import EngineError, Interrupted, SpecError, UsageError
+from engine.errors import EngineError, Interrupted, SpecError, UsageError, internal
 from engine.spec.problems import Problem, render
 
 LINE_EVERY: Final = 10.0
@@ -64,15 +64,9 @@ def _internal(error: Exception) -> int:
     """A fault of the engine: say so; the traceback only for those who ask."""
     if os.environ.get(TRACEBACK):
         raise error
-    place = error.__traceback__
-    while place and place.tb_next:
-        place = place.tb_next
-    where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "?"
-    say(
-        f"error[X001]: internal error: {type(error).__name__} at {where}: {error}\n"
-        f" = help: a fault of the engine, nothing half-written is visible; {TRACEBACK}=1 shows where it comes from"
-    )
-    return 1
+    fault = internal(error)
+    say(coloured(str(fault)))
+    return fault.exit_code
 
 
 def out(text: str) -> None:

@@ -47,13 +47,14 @@ def move(archive: Move) -> str | None:
     Where the target's folder cannot be made nothing is taken, and what fails later is put back.
     """
     store, held = at(archive["store"]), _held(archive)
-    if not store.exists(held):
-        found = store.stat(archive["path"])
-        if found is None or found.version != archive["version"]:
-            return _moved_before(store, archive)
+    found = store.stat(archive["path"])
+    if found and found.version == archive["version"]:
         store.make(posixpath.dirname(archive["target"]) or ".")
         store.sync(())  # new folders only
+        store.remove(held)  # a second name of the file, where putting it back was cut off
         store.rename(archive["path"], held)
+    elif not store.exists(held):
+        return _moved_before(store, archive)
     try:
         return _from_aside(store, held, archive)
     except StoreError:

@@ -25,7 +25,7 @@ from engine.plan import Archive, End, Plan
 from engine.sources.files import Files, unit_of
 from engine.state.kv import KV
 from engine.state.locks import Flock
-from engine.storage.local import Local, LocalStore, at, make_folders, store_error, sync_folder
+from engine.storage.local import Local, LocalStore, at, make_private, store_error
 
 TRIAL: Final = "trial"
 MOST_CHANGES: Final = 3
@@ -88,8 +88,7 @@ def _trial(plan: Plan, now: str, wait: float) -> Iterator[Claim]:
 
 def _make_folder(folder: str) -> None:
     try:
-        for holder in make_folders(folder, mode=0o700):
-            sync_folder(holder)
+        make_private(folder)
     except OSError as error:
         raise store_error(error, folder) from error
 
@@ -145,7 +144,6 @@ def _tidy_one(left: Mapping[str, Any], changed: Folders) -> str | None:
     moved = left["archive"]
     place = archive.move(moved) if moved else None
     if place:
-        changed.store(moved["store"])
         changed.add(moved["store"], archive.folders(moved, place), left["unit"])
     tidy_stagings(left)
     return place

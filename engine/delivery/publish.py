@@ -74,12 +74,15 @@ def _kept(output: Mapping[str, Any]) -> dict[str, Any]:
 def _superseded(
     attempt: Attempt, record: Mapping[str, Any] | None, outputs: Sequence[Intent], rejects: Sequence[Intent]
 ) -> list[dict[str, Any]]:
-    """What the unit's last attempt published and this one does not: it would stand beside as if it held."""
+    """What the unit's last attempt published and this one does not: it would stand beside as if it held.
+
+    Where that is now is looked at anew: a folder that became a link meanwhile leads to what is published now.
+    """
     if record is None or attempt.status in ("failed", "unchanged"):
         return []
     now = {output["address"] for output in (*outputs, *rejects)}
     last = [*record["rejects"], *(record["outputs"] if attempt.status == "committed" else ())]
-    return [output for output in last if output["address"] not in now]
+    return [output for output in last if address(at(output["store"]), output["path"]) not in now]
 
 
 class Published(NamedTuple):

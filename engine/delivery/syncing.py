@@ -23,6 +23,7 @@ class Folders:
 
     def add(self, address: Mapping[str, Any], folders: Iterable[str], unit: str) -> None:
         """A unit put something into these folders, or took it out."""
+        self.store(address)
         changed = self._units.setdefault(str(address), {})
         for folder in folders:
             changed.setdefault(folder, set()).add(unit)

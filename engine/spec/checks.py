@@ -106,7 +106,7 @@ def _check_shared_name(source: Files, path: Template, report: Report) -> None:
 def _has_folders(source: Files) -> bool:
     """Whether the files may stand in more than one folder."""
     folders = {posixpath.dirname(each) for each in _patterns(source)}
-    return len(folders) > 1 or any(map(is_glob, folders))
+    return len(folders) > 1 or any(map(_WILD.search, folders))
 
 
 def _patterns(source: Files) -> list[str]:

@@ -143,8 +143,7 @@ class LocalStore:
         """What is in a folder; nothing where it went away since it was listed."""
         with _refusals(self, folder):
             try:
-                with os.scandir(self.full(folder)) as entries:
-                    return list(entries)
+                return list(os.scandir(self.full(folder)))
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
@@ -194,7 +193,7 @@ class LocalStore:
                 self._holders.add(os.path.dirname(full))
 
     def _make(self, full: str) -> None:
-        self._holders.update(make_folders(full))
+        self._holders.update(_make_folders(full))
 
     def create(self, path: str) -> BinaryIO:
         """A new file; its folders are made."""
@@ -211,7 +210,7 @@ class LocalStore:
         folders = [*map(self.full, paths), *sorted(self._holders)]
         for full in dict.fromkeys(map(_there, folders)):
             with _refusals(self, full):
-                sync_folder(full)
+                _sync_folder(full)
         self._holders.clear()
 
     def rename(self, staged: str, final: str) -> None:
@@ -226,7 +225,8 @@ class LocalStore:
         source, goal = self.full(path), self.full(target)
         with _refusals(self, target):
             self._make(os.path.dirname(goal))
-            if os.path.islink(source):  # what it shows is kept: a relative one would lead nowhere
+            if os.path.islink(source) and os.path.dirname(source) != os.path.dirname(goal):
+                # What it shows is kept: a relative one would lead nowhere.
                 _copy_over(source, goal)
                 return
             try:
@@ -272,11 +272,17 @@ def _copy_over(source: str, goal: str) -> None:
     with open(part, "rb+") as copy:
         os.fsync(copy.fileno())
     _take_name(part, goal)
-    sync_folder(folder)
+    _sync_folder(folder)
     os.unlink(source)
 
 
-def make_folders(full: str, mode: int = 0o777) -> list[str]:
+def make_private(full: str) -> None:
+    """A folder that only this user may enter, there for good."""
+    for holder in _make_folders(full, 0o700):
+        _sync_folder(holder)
+
+
+def _make_folders(full: str, mode: int = 0o777) -> list[str]:
     """Make a folder and those above it; gives the folders that hold a new one and are to be synced."""
     holders, folder = [], full
     while not os.path.exists(folder):
@@ -293,8 +299,7 @@ def _there(full: str) -> str:
     return full
 
 
-def sync_folder(full: str) -> None:
-    """Make the entries of one folder survive a power loss."""
+def _sync_folder(full: str) -> None:
     try:
         handle = os.open(full, os.O_RDONLY | os.O_DIRECTORY)
     except PermissionError:

@@ -423,7 +423,7 @@ def test_two_pipelines_that_meet_in_one_name(project):
 
 
 def test_two_runs_that_open_one_name_at_the_same_time(project, monkeypatch):
-    project.write("other")
+    project.write("other", source={"type": "files", "path": "in/a.csv"})
     project.put("a.csv", A)
 
     def meanwhile(attempts):
@@ -441,7 +441,7 @@ def test_two_runs_that_open_one_name_at_the_same_time(project, monkeypatch):
     assert project.units()["in/a.csv"]["status"] == "failed"
     assert project.keys() == ["attempt/in/a.csv"]
     assert codes(project.run()) == {"in/a.csv": "D303"}
-    assert project.tree() == {"a.jsonl": A_OUT}
+    assert project.tree() == {"a.jsonl": A_OUT, "b.jsonl": B_OUT}
 
 
 def test_a_target_that_is_a_folder(project):
