@@ -24,8 +24,8 @@ from engine.kinds import Unit
 from engine.plan import Plan
 from engine.records import Batch
 from engine.rows import RowMapper
-from engine.storage.local import store_error
 from engine.storage.packing import unpacked
+from engine.storage.refusals import store_error
 
 GROUP_UNITS: Final = 64
 GROUP_SECONDS: Final = 0.05

@@ -27,7 +27,7 @@ from engine.run import Session
 from engine.spec.compile import load
 from engine.state.kv import KV
 from engine.state.locks import Flock
-from engine.storage.local import store_error
+from engine.storage.refusals import store_error
 
 ROOT = Path(__file__).parent.parent
 ROWS = "id,qty\nA-1,2\n"

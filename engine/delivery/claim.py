@@ -25,7 +25,8 @@ from engine.plan import Archive, End, Plan
 from engine.sources.files import Files, unit_of
 from engine.state.kv import KV
 from engine.state.locks import Flock
-from engine.storage.local import Local, LocalStore, at, make_private, store_error
+from engine.storage.local import Local, LocalStore, at, make_private
+from engine.storage.refusals import store_error
 
 TRIAL: Final = "trial"
 MOST_CHANGES: Final = 3

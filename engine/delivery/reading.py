@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from engine.errors import ChangedError
 from engine.kinds import Stat, Store
-from engine.storage.local import store_error
+from engine.storage.refusals import store_error
 
 SECOND: Final = 10**9
 FRESH: Final = 10**7
