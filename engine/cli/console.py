@@ -130,14 +130,22 @@ def paint(text: str, style: str) -> str:
     return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m"
 
 
+def progress_line(attempt: Any) -> str:
+    """How far a unit has come: records, rate, bytes, rejects, and how long the rest will take."""
+    counts, size = attempt.books.counts, attempt.unit.stat.size
+    rate = counts["read"] / max(attempt.elapsed, 1e-6)
+    left = attempt.elapsed * (size - attempt.bytes) / attempt.bytes if attempt.bytes else 0.0
+    read = f"{attempt.bytes / 1e6:,.1f} of {size / 1e6:,.1f} MB"
+    said = f"{counts['read']:,} records, {rate:,.0f}/s, {read}, {counts['rejected']:,} rejects, {left:,.0f} s left"
+    return f"{attempt.unit.id}: {said}"
+
+
 class Progress:
     """One live line on a terminal, a plain line every 10 s elsewhere, nothing for a run that is shorter."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty() and not os.environ.get("CI")
-        self._started = self._last = time.monotonic()
-        self._done = {"read": 0, "rejected": 0}
-        self._unit = ""
+        self._last = time.monotonic()
 
     def __call__(self, attempt: Any) -> None:
         """Show how far a unit has come."""
@@ -145,12 +153,9 @@ class Progress:
         if now - self._last < (LIVE_EVERY if self._live else LINE_EVERY):
             return
         self._last = now
-        counts = attempt.books.counts
-        rate = counts["read"] / max(attempt.elapsed, 1e-6)
-        share = f", {100 * attempt.bytes / attempt.unit.stat.size:.0f}%" if attempt.unit.stat.size else ""
-        text = f"{attempt.unit.id}: {counts['read']:,} records, {rate:,.0f}/s{share}, {counts['rejected']:,} rejects"
+        text = progress_line(attempt)
         if self._live:
-            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.write(f"\r\x1b[K{shown(text)}")
             sys.stderr.flush()
         else:
             say(text)

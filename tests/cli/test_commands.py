@@ -248,3 +248,14 @@ def test_rejects_are_listed_by_the_error_that_was_asked_for(engine, project):
     engine("run", "stock.yaml")
     [line] = engine("rejects", "ls", "stock.yaml", "--code", "R211").stdout.splitlines()
     assert line.split("  ", 1)[1] == "R211  in/a.csv:2  qty: `N/A` is not a whole number (and 1 more)"
+
+
+def test_progress_says_records_rate_bytes_rejects_and_what_is_left():
+    from types import SimpleNamespace
+
+    from engine.cli.console import progress_line
+
+    unit = SimpleNamespace(id="in/a.csv", stat=SimpleNamespace(size=4_000_000))
+    books = SimpleNamespace(counts={"read": 20_000, "rejected": 3})
+    attempt = SimpleNamespace(unit=unit, books=books, elapsed=2.0, bytes=1_000_000)
+    assert progress_line(attempt) == "in/a.csv: 20,000 records, 10,000/s, 1.0 of 4.0 MB, 3 rejects, 6 s left"
