@@ -268,7 +268,7 @@ def test_two_units_with_one_output():
     assert ran(SPEC.replace("in/*.csv", "in/**/*.csv")) == (
         "D303",
         "`out/a.jsonl` is the output of `in/a.csv` already",
-        "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.stem}.jsonl`",
+        "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.name}.jsonl`",
     )
 
 

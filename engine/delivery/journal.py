@@ -269,5 +269,5 @@ def taken(path: str, owner: str, scope: str) -> UnitError:
     if other == owner:
         found, _, unit = owner.partition(" ")
         other = f"{unit}` of `{found}"
-    help = "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.stem}.jsonl`"
+    help = "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.name}.jsonl`"
     return UnitError("D303", f"`{path}` is the output of `{other}` already", help)
