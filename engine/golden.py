@@ -149,7 +149,8 @@ def _files(folder: str) -> Iterator[tuple[str, bytes]]:
 def _offline(plan: Plan, folder: str, state: str) -> Plan:
     """The plan with every end a folder: a connection's own below it, the nameless one itself; no path leaves it."""
     source, sink = (_end(end, folder) for end in (plan.source_end, plan.sink_end))
-    return replace(plan.inside(), source_end=source, sink_end=sink, state_folder=state)
+    lookups = {name: replace(each, end=each.end and _end(each.end, folder)) for name, each in plan.lookups.items()}
+    return replace(plan.inside(), source_end=source, sink_end=sink, state_folder=state, lookups=lookups)
 
 
 def _end(end: End, folder: str) -> End:
@@ -158,7 +159,7 @@ def _end(end: End, folder: str) -> End:
 
 def _books(report: Report) -> bytes:
     said = report.as_dict()
-    keys = ("status", "exit_code", "records", "recovered", "items_dropped", "rejects")
+    keys = ("status", "exit_code", "records", "recovered", "items_dropped", "rejects", "filtered")
     kept: dict[str, Any] = {key: said[key] for key in keys}
     kept["units"] = {unit["id"]: unit["status"] for unit in said["units"]}
     return pretty(kept) + b"\n"

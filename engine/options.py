@@ -114,11 +114,11 @@ def build(options: tuple[Option, ...], doc: Mapping[str, Any], pointer: Pointer,
     for option in options:
         at = (*pointer, option.name)
         if option.name in doc and option.doc.secret:
-            values[option.name] = report.secret(doc[option.name], at)
+            values[option.parameter] = report.secret(doc[option.name], at)
         elif option.name in doc:
-            values[option.name] = convert(option.type, doc[option.name], at, report)
+            values[option.parameter] = convert(option.type, doc[option.name], at, report)
         elif option.default is REQUIRED:
-            values[option.name] = INVALID
+            values[option.parameter] = INVALID
     return values
 
 
@@ -174,6 +174,8 @@ def build_component(kind: str, doc: Any, pointer: Pointer, report: Report) -> An
     if found is None or report.refused(pointer):
         return INVALID
     options = doc if isinstance(doc, dict) else {}
+    if hasattr(found.cls, "from_spec"):
+        return found.cls.from_spec(options, pointer, report)
     if isinstance(doc, str):
         report_needed(f"{kind} `{name}`", str(name), found.options, pointer, report)
     return _make(found.cls, build(found.options, options, pointer, report), pointer, report)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.kinds import Connection, Limits, Parser, Sink, Source, Store
-from engine.language.fields import FieldMap
 from engine.language.quantities import Share
+from engine.language.tables import STRICT, Policy
 from engine.language.templates import Template
+from engine.language.values import Picked
+from engine.rows.flow import Step
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,30 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class Lookup:
+    """A table of records by key: written in the spec, or read from a source; `policy` answers what it does not have."""
+
+    values: Mapping[str, Any] | None = None
+    source: Source | None = None
+    end: End | None = None
+    parser: Parser | None = None
+    index: tuple[Picked, ...] = ()
+    policy: Policy = STRICT
+
+    def inside(self) -> Lookup:
+        """The same with no path that leaves the folder it is relative to."""
+        return replace(self, source=self.source and self.source.inside())
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What each written record has to keep: a JSON Schema, and the file that holds it."""
+
+    schema: Mapping[str, Any]
+    file: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """One pipeline, compiled: everything that a run needs and nothing that it must look up."""
 
@@ -52,13 +78,17 @@ class Plan:
     source: Source
     source_end: End
     parser: Parser
-    mapping: FieldMap
+    steps: tuple[Step, ...]
     sink: Sink
     sink_end: End
     columns: tuple[str, ...]
     limits: Limits = Limits()
     max_rejects: Share | None = None
+    max_recovered: Share | None = None
     archive: Archive = Archive()
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    max_lookup: int = 256 * 2**20
+    contract: Contract | None = None
     state_folder: str = ""
     sample: str = ""
     description: str = ""
@@ -67,4 +97,5 @@ class Plan:
 
     def inside(self) -> Plan:
         """The same with every path below its end's folder: what runs over folders of its own touches nothing else."""
-        return replace(self, source=self.source.inside(), sink=self.sink.inside(), archive=self.archive.inside())
+        return replace(self, source=self.source.inside(), sink=self.sink.inside(), archive=self.archive.inside(),
+                       lookups={name: each.inside() for name, each in self.lookups.items()})  # fmt: skip

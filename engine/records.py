@@ -162,17 +162,25 @@ class FieldError(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """One record that did not make it: its position in its batch, at which stage, what it was, and why."""
+    """One record that did not make it: its position in its batch, at which stage, what it was, and why.
+
+    `child` says which of the records it is that steps made of the one that was read; empty for that one itself.
+    """
 
     position: int
     stage: str
     record: Value
     errors: tuple[FieldError, ...]
+    child: tuple[int, ...] = ()
 
 
 class Mapped(NamedTuple):
-    """What a mapper made of a batch: records with their index in the batch, and the rejects."""
+    """What the steps made of a batch: records with their index in the batch, and the rejects.
+
+    `children` is there where steps made several records of one: which of them each record is.
+    """
 
     records: list[dict[str, Value]]
     indexes: Sequence[int]
     rejects: list[Reject]
+    children: Sequence[tuple[int, ...]] = ()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any, Final
 
 from engine import golden
 from engine.catalogue import catalogue
-from engine.language import grammar, paths, templates
+from engine.dialect import differences
+from engine.language import expressions, grammar, paths, templates
+from engine.language.expressions.functions import FUNCTIONS
 from engine.language.grammar import FIELD_KEYS
 from engine.language.jsontext import encode
 from engine.options import groups_in, kind_word
@@ -18,19 +22,26 @@ from engine.spec import project, scalars
 from engine.spec.schema import SCHEMAS
 from engine.spec.settings import ArchiveOptions, LimitOptions, VarOptions
 from engine.spec.validate import WORDS
+from engine.spelling import either
 
 GROUPS: Final = {"vars": VarOptions, "limits": LimitOptions, "archive": ArchiveOptions}
 HEADER: Final = (
     "<!-- Made by `engine schema --write schemas`; the docstrings and options in engine/ are the source. -->"
 )
 
+RESOLVERS: Final = (
+    "Blank (missing, null, empty text) passes through untouched where nothing else is said; a value of a type that is "
+    "not taken rejects the record. An expression calls each by its name, value first, then its options. "
+    "In the examples texts stand in quotes and times do not."
+)
+_PLAIN: Final = re.compile(r"(?i)(?!(?:true|false|null|y|n|yes|no|on|off)$)(?:\./)?[a-z][a-z0-9_./@-]*").fullmatch
+"""Words that YAML reads as text without quotes."""
+
 
 def reference() -> str:
     """The whole page as Markdown."""
-    return (
-        "\n".join([HEADER, "", "# Reference", "", *_spec(), *_components(), *_fields(), *_resolvers(), *_codes()])
-        + "\n"
-    )
+    parts = (_spec, _components, _fields, _resolvers, _expressions, _dialect, _codes)
+    return "\n".join([HEADER, "", "# Reference", "", *(line for part in parts for line in part())]) + "\n"
 
 
 def _spec() -> Iterator[str]:
@@ -82,7 +93,7 @@ def _options(options: tuple[Option, ...]) -> Iterator[str]:
 
 
 def _default(value: Any) -> str:
-    if value is None or (value in ("", (), 0) and value is not False):
+    if value is None or value is MISSING or value in ("", ()):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -119,7 +130,7 @@ def _resolvers() -> Iterator[str]:
     yield from (
         "## Resolvers",
         "",
-        "Blank (missing, null, empty text) passes through every one of these untouched.",
+        RESOLVERS,
         "",
     )
     for family in dict.fromkeys(resolver.family for resolver in resolvers().values()):
@@ -130,48 +141,76 @@ def _resolvers() -> Iterator[str]:
 
 
 def _resolver(resolver: Resolver) -> Iterator[str]:
-    gives = resolver.gives if isinstance(resolver.gives, str) else "depends on its options"
-    yield from (
-        f"#### `{resolver.name}`",
-        "",
-        resolver.doc,
-        "",
-        f"Takes {', '.join(resolver.takes)}; gives {gives}.",
-        "",
-    )
+    taken = "any value" if "any" in resolver.takes else either(resolver.takes)
+    said = [f"Takes {taken}; gives {_gives(resolver)}."]
+    if resolver.blank:
+        said.append("It is given blank too.")
+    if resolver.contextual:
+        said.append("It sees the record around the value.")
+    yield from (f"#### `{resolver.name}`", "", resolver.doc, "", " ".join(said), "")
     yield from _options(resolver.options)
-    yield from ("| given | options | result |", "|---|---|---|", *map(_example, resolver.examples), "")
+    if resolver.options:
+        yield from (f"In an expression: `{_call(resolver)}`.", "")
+    examples = (_example(resolver, example) for example in resolver.examples)
+    yield from ("| given | resolver | result |", "|---|---|---|", *examples, "")
 
 
-def _example(example: Example) -> str:
-    made = "missing" if example.gives is MISSING else _json(example.gives)
-    result = f"reject `{example.error}`" if example.error else made
-    return f"| {_json(example.given)} | {_json(example.options) if example.options else ''} | {result} |"
+def _expressions() -> Iterator[str]:
+    yield from ("## Expressions", "", _doc(expressions), "")
+    yield from ("Every resolver is a function, and there are these:", "")
+    yield from ("| call | gives | example |", "|---|---|---|")
+    yield from (f"| `{f.written}` | {_cell(f.meaning)} | `{_cell(f.example)}` |" for f in FUNCTIONS.values())
+    yield ""
+
+
+def _dialect() -> Iterator[str]:
+    yield from ("## Mapping files of the original SDK", "", _doc(differences), "", differences.table())
+
+
+def _gives(resolver: Resolver) -> str:
+    """The type of its result in words: one, the one taken, or those of its examples."""
+    if isinstance(resolver.gives, str):
+        return "a value of any type" if resolver.gives == "any" else resolver.gives
+    if all(resolver.result({}, taken) == taken for taken in resolver.takes):
+        return "the type that it takes"
+    return f"{either(dict.fromkeys(resolver.result(each.options, '') for each in resolver.examples))}, by its options"
+
+
+def _call(resolver: Resolver) -> str:
+    """How an expression calls it."""
+    options = (option.name if option.required else f"{option.name}=.." for option in resolver.options)
+    return f"{resolver.name}({', '.join(('value', *options))})"
+
+
+def _example(resolver: Resolver, example: Example) -> str:
+    """A row that the tests run: a value, the resolver as a spec writes it, what comes out."""
+    result = f"reject `{example.error}`" if example.error else _json(example.gives)
+    written = _flow({"type": resolver.name, **example.options})
+    return f"| {_json(example.given)} | `{_cell(written)}` | {result} |"
 
 
 def _json(value: Any) -> str:
-    return f"`{_cell(encode(value).decode())}`"
+    """A value as JSON; times stand without quotes, unlike texts."""
+    if value is MISSING:
+        return "missing"
+    text = encode(value).decode()
+    return f"`{_cell(text.strip(chr(34)) if isinstance(value, date) else text)}`"
 
 
 def _flow(example: Mapping[str, Any]) -> str:
-    """A component as a spec writes it on one line."""
-    if set(example) == {"type"}:
-        return str(example["type"])
-    return "{" + ", ".join(f"{key}: {_scalar(value)}" for key, value in example.items()) + "}"
+    """A component or a resolver as a spec writes it on one line."""
+    return str(example["type"]) if set(example) == {"type"} else _value(example)
 
 
-def _scalar(value: Any) -> str:
+def _value(value: Any) -> str:
+    """A value as a spec writes it inside a flow map."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_value(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
-    text = str(value)
-    quoted = any(char in text for char in "{}[],:*#;&|") or not text
-    return (
-        f'"{text}"'
-        if quoted and isinstance(value, str)
-        else text.replace("'", '"')
-        if isinstance(value, list)
-        else text
-    )
+    return scalars.quoted(value) if isinstance(value, str) and not _PLAIN(value) else str(value)
 
 
 def _codes() -> Iterator[str]:

@@ -26,8 +26,8 @@ from typing import (
     get_type_hints,
 )
 
-KINDS: Final = ("connection", "source", "parser", "formatter", "sink")
-ROOMS: Final = ("storage", "sources", "parsers", "formatters", "sinks", "resolvers")
+KINDS: Final = ("connection", "source", "parser", "step", "formatter", "sink")
+ROOMS: Final = ("storage", "sources", "parsers", "steps", "formatters", "sinks", "resolvers")
 ENTRY_POINTS: Final = "engine.components"
 """Third parties: an entry point of this group names a module; importing it registers what it declares."""
 
@@ -39,12 +39,16 @@ REQUIRED: Final = object()
 
 @dataclasses.dataclass(frozen=True)
 class Doc:
-    """What an option means, beside its type. `min` and `max` bound a number or a length."""
+    """What an option means, beside its type. `min` and `max` bound a number or a length.
+
+    `type` is the option type that reads it, where its annotation is a union of what that gives.
+    """
 
     text: str
     min: int | None = None
     max: int | None = None
     secret: bool = False
+    type: Any = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +76,15 @@ class OptionType(Protocol):
 class Option:
     """One option of a component or a resolver, as declared."""
 
-    name: str
+    parameter: str
     type: Any
     doc: Doc
     default: Any = REQUIRED
+
+    @property
+    def name(self) -> str:
+        """Its name in specs: a parameter that would be a Python keyword has an underscore behind it."""
+        return self.parameter.rstrip("_")
 
     @property
     def required(self) -> bool:
@@ -85,13 +94,17 @@ class Option:
 
 @dataclasses.dataclass(frozen=True)
 class Component:
-    """A registered component: its kind, its name in specs, its class, its options, an example as written."""
+    """A registered component: its kind, its name in specs, its class, its options, an example as written.
+
+    `keys` are those that a grammar of its own reads (`from_spec`): the schema and the meaning of each.
+    """
 
     kind: str
     name: str
     cls: type
     options: tuple[Option, ...]
     examples: tuple[Mapping[str, Any], ...]
+    keys: Mapping[str, tuple[Mapping[str, Any], str]]
 
     @property
     def doc(self) -> str:
@@ -115,14 +128,17 @@ class Resolver:
     examples: tuple[Example, ...]
     blank: bool
     prepare: Callable[..., Callable[[Any], Any]] | None = None
+    contextual: bool = False
+    dialect: str = ""
+    check: Callable[..., Any] | None = None
 
     @property
     def doc(self) -> str:
         """Its docstring."""
         return inspect.cleandoc(self.function.__doc__ or "")
 
-    def step(self, options: Mapping[str, Any]) -> Callable[[Any], Any]:
-        """The function with its options: what is called for every value."""
+    def step(self, options: Mapping[str, Any]) -> Callable[..., Any]:
+        """The function with its options: what is called for every value, a contextual one with the frame too."""
         if self.prepare:
             return self.prepare(**options)
         return functools.partial(self.function, **options) if options else self.function
@@ -141,39 +157,63 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def component(name: str, kind: str, examples: Sequence[Mapping[str, Any]] = ()) -> Callable[[C], C]:
+def component(
+    name: str,
+    kind: str,
+    examples: Sequence[Mapping[str, Any]] = (),
+    keys: Mapping[str, tuple[Mapping[str, Any], str]] = MappingProxyType({}),
+) -> Callable[[C], C]:
     """Declare a component: the class becomes a frozen dataclass, entered under its kind and name."""
 
     def register(cls: C) -> C:
         made: Any = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         made.type = name
         _refuse_unclear(f"{kind} `{name}`", cls.__module__, cls.__doc__, examples, (kind, name) in _components)
-        _components[kind, name] = Component(kind, name, made, tuple(class_options(made)), tuple(examples))
+        _components[kind, name] = Component(kind, name, made, tuple(class_options(made)), tuple(examples), keys)
         return made  # type: ignore[no-any-return]
 
     return register
 
 
-def resolver(
+def resolver(  # noqa: PLR0913 - a declaration says what is not usual, by name
     takes: str | tuple[str, ...],
     gives: Gives,
     examples: Sequence[Example],
     *,
     blank: bool = False,
-    prepare: Callable[..., Callable[[Any], Any]] | None = None,
+    prepare: Callable[..., Callable[..., Any]] | None = None,
+    contextual: bool = False,
+    name: str = "",
+    dialect: str = "",
+    check: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]:
     """Declare a resolver: a function of one value whose keyword-only parameters are its options.
 
-    `prepare` takes the same options and gives a function of the value alone: faster, never another result.
+    `prepare` takes the same options and gives a function of the value alone: faster, never another result. A
+    `contextual` one is given the frame of the record behind the value. One of a `dialect` is known there only.
+    `check` gives the shape of its result where more is known than a type (see `engine/language/calls.py`).
     """
 
     def register(function: F) -> F:
-        name = function.__name__.rstrip("_")
-        _refuse_unclear(f"resolver `{name}`", function.__module__, function.__doc__, examples, name in _resolvers)
+        called = name or function.__name__.rstrip("_")
+        _refuse_unclear(f"resolver `{called}`", function.__module__, function.__doc__, examples, called in _resolvers)
         accepted = (takes,) if isinstance(takes, str) else takes
         family = function.__module__.rsplit(".", 1)[-1]
         options = tuple(function_options(function))
-        _resolvers[name] = Resolver(name, family, function, accepted, gives, options, tuple(examples), blank, prepare)
+        _resolvers[called] = Resolver(
+            called,
+            family,
+            function,
+            accepted,
+            gives,
+            options,
+            tuple(examples),
+            blank,
+            prepare,
+            contextual,
+            dialect,
+            check,
+        )
         return function
 
     return register
@@ -193,6 +233,8 @@ def class_options(cls: type) -> Iterator[Option]:
     """The options of a component, or of a group of options: its annotated fields."""
     hints = get_type_hints(cls, include_extras=True)
     for field in dataclasses.fields(cls):
+        if not field.init or field.metadata.get("made"):
+            continue
         default = field.default if field.default is not dataclasses.MISSING else REQUIRED
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory()
@@ -215,7 +257,7 @@ def _option(name: str, hint: Any, default: Any, owner: str) -> Option:
     doc = next((note for note in notes if isinstance(note, Doc)), None)
     if doc is None:
         raise TypeError(f"option `{name}` of {owner} has no Doc")
-    return Option(name.rstrip("_"), declared, doc, default)
+    return Option(name, doc.type or declared, doc, default)
 
 
 def load() -> None:
@@ -245,9 +287,9 @@ def components(kind: str) -> Mapping[str, Component]:
 
 
 def resolvers() -> Mapping[str, Resolver]:
-    """All resolvers by name, in alphabetical order."""
+    """The resolvers of our own dialect by name, in alphabetical order."""
     load()
-    return MappingProxyType(dict(sorted(_resolvers.items())))
+    return MappingProxyType({name: found for name, found in sorted(_resolvers.items()) if not found.dialect})
 
 
 def find_component(kind: str, name: str) -> Component | None:
@@ -258,12 +300,13 @@ def find_component(kind: str, name: str) -> Component | None:
     return _components.get((kind, name))
 
 
-def find_resolver(name: str) -> Resolver | None:
-    """The resolver of that name, ours or a third party's."""
+def find_resolver(name: str, dialect: str = "") -> Resolver | None:
+    """The resolver of that name, ours or a third party's; one of another dialect only where that is asked for."""
     load()
     if name not in _resolvers:
         load_third_party()
-    return _resolvers.get(name)
+    found = _resolvers.get(name)
+    return found if found and found.dialect in ("", dialect) else None
 
 
 def kind_of(cls: Any) -> str | None:

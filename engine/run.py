@@ -21,9 +21,11 @@ from engine.delivery.report import Report
 from engine.delivery.staging import sync_stagings
 from engine.errors import ChangedError, EngineError, Interrupted, StoreError, internal
 from engine.kinds import Unit
+from engine.language.frames import Context
+from engine.lookups import opened
 from engine.plan import Plan
 from engine.records import Batch
-from engine.rows import RowMapper
+from engine.rows.flow import Flow
 from engine.storage.packing import unpacked
 from engine.storage.refusals import store_error
 
@@ -52,7 +54,7 @@ def run(plan: Plan, session: Session, report: Report | None = None) -> Report:
         queue = Queue(held, due(held, session.clock(), report.passed, full_refresh=session.full_refresh))
         for slate in slates(queue, session, report):
             closed, since = list[Attempt](), time.monotonic()
-            for attempt in begin(held, session, slate):
+            for attempt in begin(held, session, report, slate):
                 if attempted(held, session, report, attempt, queue):  # 2. stream, 3. close
                     closed.append(attempt)
                 if time.monotonic() - since >= GROUP_SECONDS:
@@ -77,11 +79,13 @@ def slates(queue: Queue, session: Session, report: Report) -> Iterator[list[Unit
             return
 
 
-def begin(held: Claim, session: Session, slate: Sequence[Unit]) -> Iterator[Attempt]:
+def begin(held: Claim, session: Session, report: Report, slate: Sequence[Unit]) -> Iterator[Attempt]:
     """Register an attempt at each unit before its staging is made, so that the next run can find it."""
     now = stamp(session.clock())
+    if report.tables is None:  # read once a run, and only by one that has something to do
+        report.tables = opened(held.plan, session.clock(), Context(held.plan.vars, {}, {}))
     for begun in held.journal.begin(slate, session.run_id, now, held.places.stagings):
-        yield Attempt(held.plan, held.places, begun, held.known.get(begun.unit.id))
+        yield Attempt(held.plan, held.places, begun, held.known.get(begun.unit.id), report.tables)
 
 
 def attempted(held: Claim, session: Session, report: Report, attempt: Attempt, queue: Queue) -> bool:
@@ -99,8 +103,8 @@ def attempted(held: Claim, session: Session, report: Report, attempt: Attempt, q
 
 
 def stream(held: Claim, session: Session, report: Report, attempt: Attempt) -> None:
-    """Parse, map and stage the unit batch by batch; its hash and its identity are known at the end."""
-    plan, mapper = held.plan, RowMapper(held.plan.mapping, attempt.context)
+    """Parse the unit, lead its records through the steps and stage them, batch by batch; its hash comes last."""
+    plan, flow = held.plan, Flow(held.plan.steps, attempt.context)
     left = None if session.limit is None else session.limit - report.books.counts["read"]
     attempt.open()
     settle(attempt.unit.stat)
@@ -108,15 +112,16 @@ def stream(held: Claim, session: Session, report: Report, attempt: Attempt) -> N
         unpacking = unpacked(reading, attempt.unit.stat.path, getattr(plan.parser, "compression", "none"))
         for batch in limited(plan.parser.batches(unpacking, plan.limits), left):
             attempt.books.count_read(len(batch))
-            attempt.take(batch, mapper(batch))
+            attempt.take(batch, flow(batch))
             attempt.bytes = reading.bytes
             session.progress(attempt)
             if attempt.is_over_limit:
                 break  # `close` refuses it
         if left is None:
             attempt.sha256 = reading.verify()
-    attempt.books.recovered.update(mapper.notes.recovered)
-    attempt.books.items_dropped += mapper.notes.items_dropped
+    attempt.books.recovered.update(flow.notes.recovered)
+    attempt.books.items_dropped += flow.notes.items_dropped
+    attempt.books.count_steps(flow.notes.created, flow.notes.filtered)
 
 
 def limited(batches: Iterator[Batch], limit: int | None) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ from engine.catalogue import catalogue, page
 SOURCES = sorted(Path(engine.__file__).parent.rglob("*.py"))
 CODE = re.compile(r'"([A-Z][0-9]{3})"|error\[([A-Z][0-9]{3})\]')
 KEYS = {"title", "cause", "example", "remedy"}
-FAMILIES = "SMRDCAUGX"
+FAMILIES = "SMERDCAUGX"
 
 
 def raised():

@@ -13,15 +13,17 @@ from engine.kinds import Limits
 from engine.language.frames import Context
 from engine.language.grammar import parse_mapping
 from engine.language.scopes import vars_shape
-from engine.language.shapes import of_texts
+from engine.language.shapes import ANY, of_texts
 from engine.language.times import TimeFormat, Zone
 from engine.language.typing import check_map
+from engine.parsers import jsonl
 from engine.parsers._lines import BLOCK, Block
 from engine.parsers._rows import Dialect, Rows
 from engine.parsers.csv import Csv
-from engine.records import Batch, Table
-from engine.rows import RowMapper
-from engine.rows.flat import compile_flat
+from engine.records import Batch, Damage, Table
+from engine.rows import compiler, mapper
+from engine.rows.mapper import RowMapper
+from engine.rows.quick import quick_cell, quick_row
 
 TIMES = [
     "2024-05-06T07:08:09Z", "2024-05-06 07:08:09Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
@@ -103,11 +105,24 @@ def test_a_flat_map_gives_what_the_whole_way_gives(chosen, rows):
     assert not problems
     names = ["a", "b", "c"]
     values = [dict(zip(names, row, strict=True)) for row in rows]
-    assert compile_flat(mapping, names) is not None
+    assert over_rows(mapping, names) is not None
     table = Batch(b"", 0, 1, lambda: values, list, Table(names, rows))
     record = Batch(b"", 0, 1, lambda: values, list)
-    mapper = RowMapper(mapping, Context({}, {}, {}))
-    assert mapper(table) == mapper(record)
+    maps = RowMapper(mapping, Context({}, {}, {}))
+    assert maps(table) == maps(record) == whole_way(mapping)(record)
+
+
+def over_rows(mapping, names):
+    cells = [quick_cell(made) for made in mapping.fields]
+    return quick_row(cells, names) if all(cells) else None
+
+
+def whole_way(mapping):
+    """The mapper without its shortcuts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "quick_cell", lambda made: None)
+        patch.setattr(mapper, "quick_object", lambda fields: None)
+        return RowMapper(mapping, Context({}, {}, {}))
 
 
 class Collected:
@@ -134,6 +149,68 @@ def test_a_map_that_asks_for_more_goes_the_whole_way():
         {"_x": "a"},
         {"x": "$run.id"},
         {"x": "nowhere"},
+        {"x": "=a"},
+        {"x": {"source": "a", "when": "true"}},
     ):
-        assert compile_flat(parse_mapping({"fields": fields}, (), report), ["a"]) is None
-    assert compile_flat(parse_mapping({"fields": {"x": "a"}, "pass_through": True}, (), report), ["a"]) is None
+        assert over_rows(parse_mapping({"fields": fields}, (), report), ["a"]) is None
+
+
+NESTED_FIELDS = {
+    "copy": "a",
+    "deep": "o.p",
+    "deeper": {"source": "o.p.q", "resolver": ["text", "trim", "upper"]},
+    "deepest": {"source": "o.p.q.r", "default": 0},
+    "first": {"source": ["o.p", "a", "l"], "blank": "null"},
+    "number": {"source": "a", "resolver": "decimal", "required": True},
+    "whole": {"source": "o.n", "resolver": "int", "min": 0, "default": 3},
+    "object": {"fields": {"x": "a", "y": {"source": "o.p", "required": True}}},
+    "inside": {"source": "o", "fields": {"x": "p", "z": {"source": "n", "one_of": [1, 2]}}},
+    "each": {"each": "l", "fields": {"x": "p", "y": {"source": "n", "resolver": "int"}}},
+    "items": {"each": "l", "resolver": "text"},
+    "literal": {"value": {"k": [1]}},
+    "made": {"value": "7", "resolver": "int"},
+    "recovered": {"source": "a", "resolver": "int", "on_error": "blank", "default": -1},
+    "dotted.name": "o.n",
+    "_working": "a",
+    "seen": "$out._working",
+    "when": {"source": "a", "when": "present(o)"},
+    "said": "=coalesce(a, 1)",
+}
+LEAVES = st.sampled_from([None, "", " x ", "7", "1.50", 0, 3, False, True, [], {}, "0.0000001", 10**20])
+INNER = st.dictionaries(st.sampled_from("pnqr"), st.one_of(LEAVES, st.dictionaries(st.sampled_from("qr"), LEAVES)))
+NESTED = st.dictionaries(st.sampled_from("aol"), st.one_of(LEAVES, INNER, st.lists(st.one_of(LEAVES, INNER), max_size=3)))
+
+
+@given(
+    chosen=st.lists(st.sampled_from(sorted(NESTED_FIELDS)), min_size=1, max_size=8, unique=True),
+    records=st.lists(st.one_of(NESTED, LEAVES), max_size=4),
+)
+def test_quick_fields_give_what_the_whole_way_gives(chosen, records):
+    chosen = sorted(chosen, key=list(NESTED_FIELDS).index)
+    if "seen" in chosen and "_working" not in chosen:
+        chosen.remove("seen")
+    report = Collected([])
+    mapping = parse_mapping({"fields": {name: NESTED_FIELDS[name] for name in chosen}}, (), report)
+    mapping = check_map(mapping, ANY, vars_shape({}), report)
+    assert not report.problems
+    batch = Batch(b"", 0, 1, lambda: records, list)
+    quick, whole = RowMapper(mapping, Context({}, {}, {})), whole_way(mapping)
+    assert repr(quick(batch)) == repr(whole(batch))
+    assert quick.notes.recovered == whole.notes.recovered
+
+
+LINES = st.sampled_from(
+    [b'{"a":1}', b'{"a":1.50}', b"", b" ", b'{"a":1} {"b":2}', b'{"a":', b"1}", b"[1]", b'{"a":{}', b'"x"', b'{"a":1e400}',
+     b'{"a":"\xff"}', b'{"a":0.0000001}', b'{"n":' + b"[" * 300 + b"]" * 300 + b"}", b'{"a":NaN}', b"{}"]
+)  # fmt: skip
+
+
+@given(st.lists(LINES, max_size=6), st.booleans())
+def test_lines_read_together_are_what_they_are_one_by_one(lines, ended):
+    data = b"\n".join(lines) + (b"\n" if ended else b"")
+    together = jsonl._decode_lines(data, 256)
+    assert [look(value) for value in together] == [look(value) for value in jsonl._one_by_one(data.split(b"\n"), 256)]
+
+
+def look(value):
+    return (value.code, value.message) if isinstance(value, Damage) else repr(value)

@@ -12,8 +12,9 @@ COMMANDS = {
     "preview": "show the first records of a sample beside what becomes of them",
     "map": "map records of a file or of standard input by a mapping or a spec",
     "test": "compare pipelines with their golden files",
+    "fmt": "put specs into house style: layout only, comments stay",
     "show": "show a spec as it is resolved, or its graph",
-    "explain": "explain an error code",
+    "explain": "explain a spec field by field, one field by an example, or an error code",
     "rejects": "list and show rejected records",
     "schema": "print, write or check the schemas and the reference page",
 }

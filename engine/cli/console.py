@@ -96,6 +96,11 @@ def shown(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
+def cut(line: str, width: int) -> str:
+    """A line in no more than so many columns; 0 is as many as it takes."""
+    return line if not width or len(line) <= width else f"{line[: width - 1]}…"
+
+
 def one_line(text: str) -> str:
     """The text with its line ends written out."""
     return text.replace("\n", "\\n").replace("\r", "\\r")

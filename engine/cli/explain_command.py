@@ -1,37 +1,74 @@
-"""Explain an error code: what it means, what causes it, what to do."""
+"""Explain a spec, one of its fields, or an error code: what it means, what it does, what to do."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import re
+from typing import Final
 
 from engine.catalogue import catalogue, page
 from engine.cli.console import out, out_json
+from engine.cli.spec_arguments import add_spec_arguments
 from engine.errors import UsageError
+from engine.spec.project import split
 from engine.spelling import suggest
+
+CODE: Final = re.compile(r"[A-Za-z]{1,2}[0-9]{1,4}")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
-    parser.add_argument("code", nargs="?", help="such as M204; all codes with a line each when left out")
+    what = "a spec (file, or file:pipeline), or a code such as M204; all codes when left out"
+    parser.add_argument("what", nargs="?", metavar="SPEC|CODE", help=what)
+    field = "one field, such as `customer.email`: with an example, step by step, from a record of the sample"
+    parser.add_argument("field", nargs="?", metavar="FIELD", help=field)
+    add_spec_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the page of one code, or the list of all."""
+    """Print what a spec does, the page of one code, or the list of all."""
     codes = catalogue()
-    if not options.code:
+    if not options.what:
         if options.json:
             out_json(codes)
         for code, entry in codes.items() if not options.json else ():
             out(f"{code}  {entry['title']}")
         return 0
-    code = options.code.upper()
+    code = options.what.upper()
     if code not in codes:
-        near = suggest(code, codes)
-        help = f"did you mean `{near}`?" if near else "`engine explain` lists all codes"
-        raise UsageError("U105", f"`{options.code}` is not an error code", help)
+        return _spec(options)
     if options.json:
         out_json({"code": code, **codes[code]})
     else:
         out(page(code, codes[code]))
     return 0
+
+
+def _spec(options: argparse.Namespace) -> int:
+    if not os.path.isfile(split(options.what)[0]):
+        raise _unknown(options.what)
+    from engine.cli.explained import explain  # a code needs none of it
+
+    return explain(options)
+
+
+def _unknown(what: str) -> UsageError:
+    """Neither a code nor a file: the nearest of what the word looks like."""
+    if CODE.fullmatch(what):
+        near = suggest(what.upper(), catalogue())
+        help = f"did you mean `{near}`?" if near else "`engine explain` lists all codes"
+        return UsageError("U105", f"`{what}` is not an error code", help)
+    path, name = split(what)
+    near = _near_file(path)
+    help = f"did you mean `{near}{name and f':{name}'}`?" if near else "name a spec, or a code such as `M204`"
+    return UsageError("U114", f"`{what}` is neither a file nor an error code", help)
+
+
+def _near_file(path: str) -> str:
+    """The file of a near name in the same folder, or of this name with an extension."""
+    folder, name = os.path.split(path)
+    files = sorted(os.listdir(folder or ".")) if os.path.isdir(folder or ".") else []
+    near = suggest(name, files) or next((file for file in files if os.path.splitext(file)[0] == name), "")
+    return near and os.path.join(folder, near)

@@ -1,35 +1,38 @@
-"""Map records of a file or of standard input by a mapping, or by a spec's mapping: JSON lines out."""
+"""Map records of a file or of standard input by a mapping, or by the steps of a spec: JSON lines out."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from engine.cli.console import out_bytes, say, say_problems
 from engine.cli.spec_arguments import add_spec_arguments, given_values
+from engine.delivery.books import Books
 from engine.delivery.rejects import reject_line
 from engine.errors import SpecError, UnitError, UsageError
 from engine.kinds import Limits, Parser
-from engine.language.fields import FieldMap
-from engine.language.grammar import parse_mapping
+from engine.language.frames import Context
 from engine.language.jsontext import encode
-from engine.language.scopes import vars_shape
+from engine.language.scopes import Scope, vars_shape
 from engine.language.shapes import ANY, of_texts
-from engine.language.typing import check_map
+from engine.language.tables import Tables
+from engine.lookups import opened
 from engine.registry import components, find_component
+from engine.rows.flow import Step
 from engine.spec import reader
 from engine.spec.compile import by_suffix, load
 from engine.spec.located import Located, Problems
+from engine.spec.mapping_files import mapping_of
 from engine.spec.problems import in_file
-from engine.spec.validate import validate
 from engine.spelling import listed
+from engine.steps.map import Map
 from engine.storage.packing import unpacked
-from engine.trial import context_of, tried
+from engine.trial import Tried, context_of, tried
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,52 +41,71 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", nargs="?", default="-", help="the records; standard input when left out or `-`")
     parser.add_argument("--parser", metavar="TYPE", help="how to read them; by extension, else the spec's, else jsonl")
     parser.add_argument("--rejects", metavar="FILE", help="write the rejects as JSON lines")
+    parser.add_argument(
+        "--dialect", choices=("engine", "sdk"), default="", help="the mapping's, where its words are not"
+    )
     add_spec_arguments(parser)
 
 
+class Job(NamedTuple):
+    """What is to be done with the records: how they are read, the steps, and what these see."""
+
+    parser: Parser
+    steps: Sequence[Step]
+    vars: dict[str, Any]
+    name: str
+    limits: Limits = Limits()
+    tables: Tables | None = None
+
+
 def run(options: argparse.Namespace) -> int:
-    """Map each record; exit 4 where any was rejected."""
-    parser, mapping, vars, name, limits = _what(options)
-    counts: Counter[str] = Counter()
-    total = 0
-    with _opened(options.input, parser) as (stream, size), _rejects_file(options.rejects) as rejects:
-        context = context_of(options.input, size, vars, name)
+    """Lead each record through the steps; exit 4 where any was rejected."""
+    job, books = _job(options), Books()
+    with _opened(options.input, job.parser) as (stream, size), _rejects_file(options.rejects) as rejects:
+        context = context_of(options.input, size, job.vars, job.name, job.tables)
         try:
-            for record in tried(stream, parser, mapping, context, limits):
-                total += 1
-                if record.reject is None:
-                    out_bytes(encode(record.output) + b"\n")
-                    continue
-                counts[record.reject.errors[0].code] += 1
-                if rejects:
-                    rejects.write(encode(reject_line("map", options.input, record.place, record.reject)) + b"\n")
+            for record in tried(stream, job.parser, job.steps, context, job.limits):
+                _count(record, books)
+                for output in record.outputs:
+                    out_bytes(encode(output) + b"\n")
+                for reject in record.rejects:
+                    rejects.write(encode(reject_line("map", options.input, record.place, reject)) + b"\n")
         finally:
             sys.stdout.flush()
-    rejected = counts.total()
-    codes = ", ".join(f"{code} {count:,}" for code, count in sorted(counts.items()))
-    say(f"read {total:,} = written {total - rejected:,} + rejected {rejected:,}" + (f" ({codes})" if codes else ""))
-    return UnitError.exit_code if rejected else 0
+    codes = ", ".join(f"{code} {count:,}" for code, count in sorted(books.rejects.items()))
+    say(f"{books}" + (f" ({codes})" if codes else ""))
+    return UnitError.exit_code if books.rejects else 0
 
 
-def _what(options: argparse.Namespace) -> tuple[Parser, FieldMap, dict[str, Any], str, Limits]:
-    """Parser, mapping, variables, name and limits, from a spec or from a mapping file."""
+def _count(record: Tried, books: Books) -> None:
+    books.count_read(1)
+    books.count_written(len(record.outputs))
+    for reject in record.rejects:
+        books.count_rejected(reject.errors[0].code)
+    made = len(record.outputs) + len(record.rejects)
+    books.count_steps(max(made - 1, 0), {} if made else {"filtered": 1})
+
+
+def _job(options: argparse.Namespace) -> Job:
+    """The job of a spec, or of a mapping file."""
     document = reader.read(options.mapping) if os.path.exists(options.mapping) else None
+    given = given_values(options.set)
     if document is None or _is_spec(document.value):
-        plan, warnings = load(options.mapping, options.env, given_values(options.set))
+        plan, warnings = load(options.mapping, options.env, given)
         say_problems(warnings)
-        return _parser(options, plan.parser), plan.mapping, dict(plan.vars), plan.name, plan.limits
+        tables = opened(plan, datetime.now(UTC), Context(plan.vars, {}, {}))
+        return Job(_parser(options, plan.parser), plan.steps, dict(plan.vars), plan.name, plan.limits, tables)
     if not isinstance(document.value, dict):
         raise SpecError([in_file(document.path, "S203", "a mapping is a map of keys", help="start with `fields:`")])
-    parser = _parser(options, None)
-    located = Located(document, document.value)
-    problems = Problems(located)
-    validate(document.value, "mapping", problems)
-    mapping = parse_mapping(document.value, (), problems)
-    mapping = check_map(mapping, of_texts() if parser.text_values else ANY, vars_shape({}), problems)
+    parser, problems = _parser(options, None), Problems(Located(document, document.value))
+    doc = mapping_of(document, (), problems, given, options.dialect)
+    shape, vars = of_texts() if parser.text_values else ANY, dict.fromkeys(given, "text")
+    scope = Scope(shape, vars_shape(vars), shape, shape)
+    step, _ = Map.from_spec(doc, (), problems).check(scope, (), problems)
     if problems.errors:
         raise SpecError(problems.errors)
     say_problems(problems.warnings)
-    return parser, mapping, {}, os.path.splitext(os.path.basename(options.mapping))[0], Limits()
+    return Job(parser, (step,), dict(given), os.path.splitext(os.path.basename(options.mapping))[0])
 
 
 def _is_spec(value: Any) -> bool:
@@ -122,9 +144,6 @@ def _opened(path: str, parser: Parser) -> Iterator[tuple[BinaryIO, int]]:
 
 
 @contextmanager
-def _rejects_file(path: str | None) -> Iterator[BinaryIO | None]:
-    if path is None:
-        yield None
-        return
-    with open(path, "wb") as file:
+def _rejects_file(path: str | None) -> Iterator[BinaryIO]:
+    with open(path or os.devnull, "wb") as file:
         yield file

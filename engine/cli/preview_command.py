@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
+import shutil
+from collections.abc import Iterator
+from itertools import islice
 
-from engine.cli.console import out, out_bytes, say, say_problems
+from engine.cli.console import cut, one_line, out, out_bytes, say, say_problems
 from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.delivery.rejects import stored
 from engine.errors import UsageError
 from engine.language.jsontext import encode
-from engine.plan import Plan
-from engine.run import Session
+from engine.records import Reject
 from engine.spec.compile import load
-from engine.storage.packing import unpacked
-from engine.trial import Tried, context_of, tried
+from engine.trial import Tried, sample_of, tried
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,56 +22,59 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", help="the spec: file, or file:pipeline")
     parser.add_argument("-n", type=int, default=5, metavar="N", help="how many records (5)")
     add_spec_arguments(parser)
+    parser.add_argument("--full", action="store_true", help="do not cut long records to the width of the terminal")
     parser.add_argument("--json", action="store_true", help="print JSON lines")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Map the first records and show both sides."""
+    """Lead the first records through the steps and show both sides."""
+    if options.n < 1:
+        raise UsageError("U101", f"`-n {options.n}`: a preview shows at least one record", "write `-n 5`")
     plan, warnings = load(options.spec, options.env, given_values(options.set))
     say_problems(warnings)
-    path = plan.sample or first_file(plan)
-    context = context_of(os.path.relpath(path, plan.folder), os.path.getsize(path), dict(plan.vars), plan.name)
-    with open(path, "rb") as raw:
-        stream = unpacked(raw, path, getattr(plan.parser, "compression", "none"))
-        shown = 0
-        for record in tried(stream, plan.parser, plan.mapping, context, plan.limits):
-            if shown >= options.n:
-                break
-            _show_json(record) if options.json else _show(record)
-            shown += 1
-    say(f"{shown} record{'s' if shown != 1 else ''} of {os.path.relpath(path)}; nothing was written")
+    width = 0 if options.full else shutil.get_terminal_size((0, 0)).columns
+    with sample_of(plan) as sample:
+        records = tried(sample.stream, plan.parser, plan.steps, sample.context, plan.limits, one_by_one=True)
+        shown = sum(_show(record, options.json, width) for record in islice(records, options.n))
+    say(f"{shown} record{'s' if shown != 1 else ''} of {sample.path}; nothing was written")
     return 0
 
 
-def first_file(plan: Plan) -> str:
-    """The first file that the source matches."""
-    units = plan.source.units(plan.source_end.store(), {"vars": plan.vars}, Session("").clock())
-    unit = next(iter(units), None)
-    if unit is None:
-        raise UsageError(
-            "U107",
-            f"`{plan.name}` has no sample, and no file matches its source",
-            "add `sample:` with a file that shows what comes in",
-        )
-    return os.path.join(plan.source_end.store().address["base"], unit.stat.path)
+def _show(record: Tried, as_json: bool, width: int) -> int:
+    """Print one record; that was one."""
+    if as_json:
+        out_bytes(encode(_as_dict(record)) + b"\n")
+    else:
+        out("\n".join(cut(line, width) for line in _lines(record)))
+    return 1
 
 
-def _show(record: Tried) -> None:
-    out(f"#{record.place.number}  in   {_text(record)}")
-    if record.output is not None:
-        out(f"    out  {encode(record.output).decode()}")
-    for error in record.reject.errors if record.reject else ():
-        out(f"    reject [{error.code}] {error.field or 'record'}: {error.message}")
+def _lines(record: Tried) -> Iterator[str]:
+    yield f"#{record.place.number}  in   {_text(record)}"
+    for output in record.outputs:
+        yield f"    out  {encode(output).decode()}"
+    for reject in record.rejects:
+        yield f"    reject in {reject.stage}{_which(reject)}"
+        for error in reject.errors:
+            yield f"      [{error.code}] {error.field}{': ' if error.field else ''}{one_line(error.message)}"
+    for rule, count in record.filtered.items():
+        yield f"    filtered by `{rule}`" + (f" × {count}" if count > 1 else "")
+
+
+def _which(reject: Reject) -> str:
+    """Which of the records it is that steps made of the one that was read."""
+    return f", item {'.'.join(map(str, reject.child))}" if reject.child else ""
 
 
 def _text(record: Tried) -> str:
-    if record.reject and record.reject.stage == "parse":
-        return record.place.raw.decode(errors="replace").rstrip("\r\n")
+    if any(reject.stage == "parse" for reject in record.rejects):
+        return one_line(record.place.raw.decode(errors="replace").rstrip("\r\n"))
     return encode(record.record).decode()
 
 
-def _show_json(record: Tried) -> None:
-    line = {"number": record.place.number, "line": record.place.line, "input": record.record, "output": record.output}
-    if record.reject:
-        line["errors"] = [stored(error) for error in record.reject.errors]
-    out_bytes(encode(line) + b"\n")
+def _as_dict(record: Tried) -> dict[str, object]:
+    errors = [{"stage": reject.stage, **stored(error)} for reject in record.rejects for error in reject.errors]
+    place = {"number": record.place.number, "line": record.place.line}
+    sides = {"input": record.record, "outputs": record.outputs}
+    more = {"errors": errors, "filtered": record.filtered}
+    return {**place, **sides, **{key: value for key, value in more.items() if value}}

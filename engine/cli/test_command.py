@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from engine.cli.console import out, out_json, paint, say
+from engine.cli.spec_arguments import add_allowance
 from engine.errors import GoldenError, SpecError
 from engine.golden import Case, Outcome, differences, find, outcome, update
 from engine.spec.problems import render
@@ -13,6 +14,7 @@ from engine.spec.problems import render
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
     parser.add_argument("path", nargs="?", default="fixtures", help="a golden, or a folder of them (fixtures)")
+    add_allowance(parser)
     parser.add_argument("--update", action="store_true", help="show what differs, then make it the golden")
     parser.add_argument("--json", action="store_true", help="print the outcome of each case as JSON")
 

@@ -14,11 +14,14 @@ from engine.delivery.rejects import FOLDER, RejectWriter
 from engine.delivery.staging import Staging, address, file_name, staging_name, unit_name
 from engine.errors import EngineError, UnitError
 from engine.kinds import Output, Roots, Store, Unit, Writer
-from engine.language.fields import columns_read
 from engine.language.frames import Context
+from engine.language.jsontext import decode, encode
+from engine.language.tables import Tables
 from engine.language.templates import path_of
 from engine.plan import Plan
 from engine.records import Batch, FieldError, Instant, Mapped, Reject
+from engine.rows.flow import read_first
+from engine.spec.validate import keeps
 from engine.spelling import listed
 
 EARLY: Final = 1000
@@ -58,7 +61,9 @@ class Places:
 class Attempt:
     """One try at one unit. It ends committed, unchanged, refused or failed."""
 
-    def __init__(self, plan: Plan, places: Places, begun: Begun, known: Known | None) -> None:
+    def __init__(
+        self, plan: Plan, places: Places, begun: Begun, known: Known | None, tables: Tables | None = None
+    ) -> None:
         self.plan = plan
         self.unit = begun.unit
         self.number = begun.number
@@ -67,7 +72,9 @@ class Attempt:
         self.known = known
         self.started_at = Instant.fromisoformat(begun.started_at)
         self.roots = roots_of(plan, begun)
-        self.context = Context(self.roots["vars"], self.roots["run"], self.roots["unit"])
+        self.context = Context(self.roots["vars"], self.roots["run"], self.roots["unit"], tables)
+        self.broken = ""
+        self._keeps = keeps(plan.contract.schema) if plan.contract else None
         self.books = Books()
         self.absent: Sequence[str] = ()
         self._header_seen = False
@@ -105,19 +112,32 @@ class Attempt:
         assert self.writer  # noqa: S101 - opened before the first batch is read
         if batch.table and not self._header_seen:
             self._see_header(batch.table.names)
+        if self._keeps and not self.broken:
+            self._hold(batch, mapped)
         rejects = list(mapped.rejects)
         for index, error in self.writer.write(mapped.records):
             field_error = FieldError("", error.code, error.message, error.value)
-            rejects.append(Reject(mapped.indexes[index], "write", mapped.records[index], (field_error,)))
-        for reject in sorted(rejects, key=lambda reject: reject.position):
+            child = mapped.children[index] if mapped.children else ()
+            rejects.append(Reject(mapped.indexes[index], "write", mapped.records[index], (field_error,), child))
+        for reject in sorted(rejects, key=lambda reject: (reject.position, reject.child)):
             self.rejects.write(batch, reject)
+
+    def _hold(self, batch: Batch, mapped: Mapped) -> None:
+        """Remember the first record that breaks the contract: it is held against what is written."""
+        assert self._keeps  # noqa: S101 - asked for only with a contract
+        for index, record in zip(mapped.indexes, mapped.records, strict=True):
+            if wrong := self._keeps(decode(encode(record))):
+                number = batch.number + index
+                self.broken = f"record {number:,} breaks `{self.plan.contract.file}`: {wrong}"  # type: ignore[union-attr]
+                return
 
     def _see_header(self, names: Sequence[str]) -> None:
         """A header without any column that the mapping reads is another file, or another delimiter."""
         self._header_seen = True
-        wanted = dict(columns_read(self.plan.mapping.fields))
-        passing = self.plan.mapping.pass_through or self.plan.mapping.source
-        if wanted and not passing and not wanted.keys() & set(names):
+        wanted = read_first(self.plan.steps)
+        if wanted is None:
+            return
+        if wanted and not wanted.keys() & set(names):
             mark = next((each for each in (";", "\t", "|", ",") if len(names) == 1 and each in names[0]), "")
             help = f"it looks separated by {mark!r}: set `delimiter`" if mark else "mend the header, or the mapping"
             message = f"the header {listed(names[:SHOWN])} has no column that the mapping reads"
@@ -157,16 +177,26 @@ class Attempt:
 
     def judge(self) -> None:
         """Raise UnitError where the rejects are over the limit, or nothing but rejects came out."""
-        read, rejected = self.books.counts["read"], self.books.counts["rejected"]
-        self._judge_limit(read, rejected)
-        if self.plan.max_rejects is None and read and rejected == read:
-            raise UnitError("D202", f"all {read:,} records were rejected", "mend the spec or the file; see the rejects")
+        counts = self.books.counts
+        self._judge_limit(counts["read"], counts["rejected"])
+        if self.plan.max_rejects is None and counts["rejected"] and counts["rejected"] == self.books.went_in:
+            message = f"all {counts['rejected']:,} records were rejected"
+            raise UnitError("D202", message, "mend the spec or the file; see the rejects")
+        self._judge_recovered(counts["read"])
+        if self.broken:
+            raise UnitError("D204", self.broken, "mend the mapping, or the contract; nothing was published")
 
     @property
     def is_over_limit(self) -> bool:
         """From 1,000 records on, what is over the limit need not be mapped to its end."""
         read, limit = self.books.counts["read"], self.plan.max_rejects
         return bool(read >= EARLY and limit and limit.exceeded(self.books.counts["rejected"], read))
+
+    def _judge_recovered(self, read: int) -> None:
+        limit, recovered = self.plan.max_recovered, self.books.recovered.total()
+        if limit and limit.exceeded(recovered, read):
+            message = f"`on_error` answered {recovered:,} errors in {read:,} records, `max_recovered` allows {limit}"
+            raise UnitError("D203", message, "mend the spec or the file; the report counts them by field and code")
 
     def _judge_limit(self, read: int, rejected: int) -> None:
         limit = self.plan.max_rejects

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from engine.errors import BooksError
@@ -18,6 +19,7 @@ class Books:
         self.counts: Counter[str] = Counter(dict.fromkeys((*IN, *OUT), 0))
         self.rejects: Counter[str] = Counter()
         self.recovered: Counter[str] = Counter()
+        self.filtered: Counter[str] = Counter()
         self.items_dropped = 0
 
     def count_read(self, records: int) -> None:
@@ -33,16 +35,28 @@ class Books:
         self.counts["rejected"] += 1
         self.rejects[code] += 1
 
+    def count_steps(self, created: int, filtered: Mapping[str, int]) -> None:
+        """Records that steps made beyond those read, and those that a rule held back, by its name."""
+        self.counts["created"] += created
+        self.counts["filtered"] += sum(filtered.values())
+        self.filtered.update(filtered)
+
+    @property
+    def went_in(self) -> int:
+        """Records that need a fate."""
+        return sum(self.counts[name] for name in IN)
+
     def add(self, other: Books) -> None:
         """Take in the books of a unit that is done."""
         self.counts.update(other.counts)
         self.rejects.update(other.rejects)
+        self.filtered.update(other.filtered)
         self.recovered.update(other.recovered)
         self.items_dropped += other.items_dropped
 
     def balance(self) -> None:
         """Raise BooksError where records went in that have no fate, or one too many."""
-        went_in = sum(self.counts[name] for name in IN)
+        went_in = self.went_in
         came_out = sum(self.counts[name] for name in OUT)
         if went_in != came_out:
             raise BooksError(

@@ -36,7 +36,8 @@ REJECT_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str, bool]]] = {
     "number": (_NUMBER, "The record's number in the unit, from 1.", True),
     "line": (_NUMBER, "The line it begins in, from 1.", True),
     "offset": (_NUMBER, "The byte it begins at, from 0, after unpacking.", True),
-    "stage": ({"enum": ["parse", "map", "write"]}, "Where it failed.", True),
+    "child": (_TEXT, "Which of the records it is that steps made of the one that was read: `2`, or `2.0`.", False),
+    "stage": (_TEXT, "Where it failed: `parse`, the type of a step, or `write`.", True),
     "sink": ({"type": ["string", "null"]}, "The sink that refused it; null where it did not come so far.", True),
     "errors": ({"type": "array", "items": _ERROR, "minItems": 1}, "What was wrong, field by field.", True),
     "record": ({}, "The record as it was at that stage; null where it could not be parsed.", True),
@@ -100,13 +101,15 @@ def stored(error: FieldError) -> dict[str, Any]:
 
 def reject_line(run: str, unit: str, place: Place, reject: Reject) -> dict[str, Any]:
     """One reject as it is stored; the schema of this is `schemas/reject.schema.json`."""
+    child = ".".join(map(str, reject.child))
     return {
-        "id": reject_id(unit, place.number, reject.stage),
+        "id": reject_id(unit, place.number, reject.stage, child or "0"),
         "run": run,
         "unit": unit,
         "number": place.number,
         "line": place.line,
         "offset": place.offset,
+        **({"child": child} if child else {}),
         "stage": reject.stage,
         "sink": SINK if reject.stage == "write" else None,
         "errors": [stored(error) for error in reject.errors],
@@ -115,7 +118,7 @@ def reject_line(run: str, unit: str, place: Place, reject: Reject) -> dict[str, 
     }
 
 
-def reject_id(unit: str, number: int, stage: str, child: int = 0) -> str:
+def reject_id(unit: str, number: int, stage: str, child: str = "0") -> str:
     """The same record failing at the same stage has the same id, in every run and under every spec."""
     return hashlib.sha256(f"{unit}\0{number}\0{child}\0{stage}".encode()).hexdigest()[:16]
 

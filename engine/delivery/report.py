@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from engine.delivery.books import IN, OUT, Books
 from engine.delivery.rejects import SINK
 from engine.errors import EngineError, Interrupted
 from engine.kinds import Store
+from engine.language.tables import Tables
 from engine.plan import Plan
 
 WORST_FIRST: Final = (1, 5, 7, 6, 4, 9)
@@ -66,6 +67,8 @@ REPORT_SCHEMA: Final = _object({
     "recovered": _COUNTS,
     "items_dropped": _COUNT,
     "rejects": _COUNTS,
+    "filtered": _COUNTS,
+    "lookups": _COUNTS,
     "sinks": {"type": "object", "additionalProperties": _COUNTS},
     "units": {"type": "array", "items": _UNIT},
     "cursor": _object({"before": {}, "after": {}}),
@@ -84,6 +87,7 @@ class Report:
     books: Books = field(default_factory=Books)
     units: list[dict[str, Any]] = field(default_factory=list)
     examples: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    tables: Tables | None = None
     absent: dict[str, str] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
     recovered_units: int = 0
@@ -178,6 +182,8 @@ class Report:
             "recovered": merge(self.books.recovered),
             "items_dropped": self.books.items_dropped,
             "rejects": merge(self.books.rejects),
+            "filtered": merge(self.books.filtered),
+            "lookups": {name: len(table) for name, table in (self.tables or {}).items() if isinstance(table, Sized)},
             "sinks": {SINK: {"written": self.books.counts["written"]}},
             "units": self.units,
             "cursor": {"before": None, "after": None},

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.language.expressions import Condition, Expression
 from engine.language.paths import Path
 from engine.language.patterns import Pattern
 from engine.language.picking import Name
+from engine.language.shapes import ANY, Shape
+from engine.language.values import Picked, paths_in
 from engine.options import Pointer
 from engine.records import MISSING
 from engine.registry import Resolver
@@ -47,10 +50,11 @@ class Field:
     pointer: Pointer
     maker: str
     working: bool = False
-    sources: tuple[Path, ...] = ()
+    sources: tuple[Picked, ...] = ()
     places: tuple[Pointer, ...] = ()
     value: Any = None
     chain: tuple[Use, ...] = ()
+    when: Condition | None = None
     default: Any = MISSING
     required: bool = False
     checks: Checks = Checks()
@@ -82,12 +86,31 @@ class FieldMap:
     fields: tuple[Field, ...] = ()
     pass_through: bool = False
     except_names: tuple[str, ...] = ()
-    source: Path | None = None
+    source: Picked | None = None
+    gives: Shape = ANY
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The top-level keys it writes, in order (without those that pass through)."""
         return tuple(dict.fromkeys(made.target[0] for made in self.fields if not made.working))
+
+
+def picks_of(made: Field) -> Iterator[tuple[Picked, Pointer]]:
+    """What one field picks, decides by and looks up, each with its place."""
+    if made.when:
+        yield made.when, (*made.pointer, "when")
+    yield from zip(made.sources, made.places, strict=True)
+    for use in made.chain:
+        yield from ((each, use.pointer) for each in _picked_in(list(use.options.values())))
+
+
+def _picked_in(options: Sequence[Any]) -> Iterator[Picked]:
+    """The values that options of a resolver pick from the record."""
+    for option in options:
+        if isinstance(option, Expression | Path):
+            yield option
+        elif isinstance(option, Mapping | list | tuple):
+            yield from _picked_in(list(option.values() if isinstance(option, Mapping) else option))
 
 
 def walk(fields: Sequence[Field]) -> Iterator[Field]:
@@ -103,8 +126,17 @@ def columns_read(fields: Sequence[Field], *, inside: bool = False) -> Iterator[t
     `inside` an item, or an object with a source, a name without head is not the record's.
     """
     for made in fields:
-        for path in made.sources:
+        for name, _ in columns_of((made.when,) if made.when else (), inside=inside):
+            yield name, False
+        for name, alone in columns_of(made.sources, inside=inside):
+            yield name, alone and not made.when
+        yield from columns_read(made.fields or (), inside=inside or bool(made.sources))
+
+
+def columns_of(picks: Sequence[Picked], *, inside: bool = False) -> Iterator[tuple[str, bool]]:
+    """The same of single values: an expression may do without what it names, a lone path may not."""
+    for pick in picks:
+        for path in paths_in(pick):
             own = path.head in ("$record", "$root") or (path.head == "" and not inside)
             if own and path.steps and isinstance(path.steps[0], Name):
-                yield path.steps[0].text, len(made.sources) == 1
-        yield from columns_read(made.fields or (), inside=inside or bool(made.sources))
+                yield path.steps[0].text, len(picks) == 1 and path is pick

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
+from engine.language.tables import Tables
 from engine.records import MISSING, Value
 
 
 class Context:
-    """What a run gives to every record of a unit: the roots `vars`, `run` and `unit`."""
+    """What a run gives to every record of a unit: the roots `vars`, `run` and `unit`, and the lookups."""
 
-    __slots__ = ("run", "unit", "vars")
+    __slots__ = ("run", "tables", "unit", "vars")
 
-    def __init__(self, vars: Mapping[str, Any], run: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
+    def __init__(
+        self, vars: Mapping[str, Any], run: Mapping[str, Any], unit: Mapping[str, Any], tables: Tables | None = None
+    ) -> None:
         self.vars = vars
         self.run = run
         self.unit = unit
+        self.tables = tables if tables is not None else Tables()
+
+
+class Around(Protocol):
+    """What stands around a value: `$parent`, and what is around that."""
+
+    @property
+    def node(self) -> Value:
+        """The value."""
+
+    @property
+    def parent(self) -> Around | None:
+        """What is around it."""
 
 
 class Frame:
@@ -27,9 +43,11 @@ class Frame:
 
     __slots__ = (
         "around",
+        "carried",
         "context",
         "index",
         "item",
+        "loop",
         "node",
         "number",
         "out",
@@ -43,13 +61,15 @@ class Frame:
         self.node = node
         self.record = node
         self.root = node
-        self.parent: Frame | None = None
+        self.parent: Around | None = None
         self.item: Value = MISSING
         self.index: Value = MISSING
+        self.loop: Value = MISSING
         self.out: dict[str, Value] = {}
         self.work: dict[str, Value] = {}
         self.around: Frame | None = None
         self.context = context
+        self.carried: Mapping[str, Value] = {}
         self.number = 0
 
     def inner(self, node: Value) -> Frame:
@@ -71,6 +91,7 @@ class Frame:
         frame.out = {}
         frame.work = {}
         frame.around = self
+        frame.carried = self.carried
         frame.context = self.context
         frame.number = self.number
         return frame
@@ -81,7 +102,7 @@ Head = Callable[[Frame], Value]
 
 def _parent(up: int) -> Head:
     def parent(frame: Frame) -> Value:
-        found: Frame | None = frame
+        found: Around | None = frame
         for _ in range(up):
             found = found.parent if found else None
         return found.node if found else MISSING

@@ -1,8 +1,10 @@
-"""The grammar of fields. A field is a path (short form), a list of paths (the first that is not blank), or a map.
+"""The grammar of fields. A field is a path or an `=expression` (short form), a list of them, or a map.
 
-Blank is one word: missing, null or empty text. The order is the same for every field: source, resolvers, `default`,
-`required`, checks, writing. Blank passes through every resolver. `default` is final: it is not resolved again, but it
-is checked. All sources blank is missing; a blank literal is filled by `default`.
+Of a list the first that is not blank counts, and what comes after it is not looked at.
+
+Blank is one word: missing, null or empty text. The order is the same for every field: `when`, source, resolvers,
+`default`, `required`, checks, writing. Blank passes through every resolver but `count`. `default` is final: it is not
+resolved again, but it is checked. All sources blank is missing; a blank literal is filled by `default`.
 
 Missing is left out, null is null, empty text is empty text in a text field and null in a typed one (`blank: omit` and
 `blank: null` say otherwise, also for what is nested inside). Times are written as RFC 3339, moments in UTC with `Z`
@@ -26,10 +28,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from engine.language.expressions import Condition
 from engine.language.fields import Checks, Field, FieldMap, Use
-from engine.language.paths import Path
 from engine.language.patterns import Pattern
 from engine.language.picking import PUBLIC_HEADS
+from engine.language.values import Pick
 from engine.options import INVALID, Pointer, Report, build, convert, report_needed
 from engine.records import MISSING
 from engine.registry import find_resolver
@@ -45,7 +48,7 @@ _PATHS: Final = {"type": ["string", "array"], "items": {"type": "string"}, "minL
 _COUNT: Final = {"type": "integer", "minimum": 0}
 
 FIELD_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
-    "source": (_PATHS, "Path, or a list of paths: the first that is not blank."),
+    "source": (_PATHS, "Path or `=expression`, or a list of them: the first that is not blank."),
     "value": ({}, "A literal."),
     "resolver": ({"$ref": "#/$defs/resolvers"}, "A resolver, or a list of them, applied left to right."),
     "default": ({}, "The field's value where the result is blank; final, not resolved again."),
@@ -59,6 +62,7 @@ FIELD_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
     "max": ({}, "The greatest value, read as the field's type."),
     "min_length": (_COUNT, "The least number of characters, or of items."),
     "max_length": (_COUNT, "The greatest number of characters, or of items."),
+    "when": ({"type": "string", "minLength": 1}, "A condition; false: the field is left out, whatever else is said."),
     "on_error": (
         {"enum": list(ON_ERROR)},
         "What a failing source, resolver or check does; all but `reject` are counted.",
@@ -103,6 +107,22 @@ FIELD_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
 }
 """Each key of a field: its JSON Schema and its meaning."""
 
+MAPPING_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
+    "fields": ({"$ref": "#/$defs/fields"}, "The fields by their targets, in the order written."),
+    "pass_through": (
+        {
+            "title": "`pass_through`",
+            "type": ["boolean", "object"],
+            "properties": {"except": {"type": "array", "items": {"type": "string"}}},
+            "additionalProperties": False,
+        },
+        "Copy the input's fields first, but never one that `fields` names.",
+    ),
+    "blank": ({"enum": list(BLANKS)}, "How blank results are written, unless a field says otherwise."),
+    "source": ({"type": "string"}, "What the paths of the map are relative to."),
+}
+"""Each key of a map: its JSON Schema and its meaning."""
+
 _QUOTED_PART: Final = re.compile(r'"((?:[^"\\]|\\.)+)"|([^."]+)')
 
 
@@ -110,7 +130,7 @@ def parse_mapping(doc: Mapping[str, Any], pointer: Pointer, report: Report) -> F
     """The map that a document says; every problem goes to `report`."""
     blank = doc.get("blank", "keep")
     passing = False if report.broken((*pointer, "pass_through")) else doc.get("pass_through", False)
-    source = convert(Path, doc["source"], (*pointer, "source"), report) if "source" in doc else None
+    source = convert(Pick, doc["source"], (*pointer, "source"), report) if "source" in doc else None
     return FieldMap(
         fields=parse_fields(doc.get("fields") or {}, (*pointer, "fields"), report, str(blank)),
         pass_through=bool(passing),
@@ -196,6 +216,7 @@ def parse_field(
         required=body.get("required", False),
         on_error=body.get("on_error", "reject"),
         blank=body.get("blank", blank),
+        when=_condition(body, pointer, report),
         default=_literal(body, "default", pointer, report) if "default" in body else MISSING,
         value=_literal(body, "value", pointer, report),
         checks=_checks(body, pointer, report),
@@ -203,6 +224,11 @@ def parse_field(
         names=body.get("names", {}),
     )
     return replace(made, **_parts(maker, body, pointer, report, made.blank))
+
+
+def _condition(body: Mapping[str, Any], pointer: Pointer, report: Report) -> Condition | None:
+    found = convert(Condition, body["when"], (*pointer, "when"), report) if "when" in body else None
+    return None if found is INVALID else found
 
 
 def _refused(pointer: Pointer, report: Report) -> bool:
@@ -269,7 +295,7 @@ def _nested(key: str, body: Mapping[str, Any], pointer: Pointer, report: Report,
 def _paths(value: Any, pointer: Pointer, report: Report) -> dict[str, Any]:
     """The paths of a source, and where each stands in the spec."""
     items = [(value, pointer)] if isinstance(value, str) else [(item, (*pointer, i)) for i, item in enumerate(value)]
-    found = [(convert(Path, item, at, report), at) for item, at in items]
+    found = [(convert(Pick, item, at, report), at) for item, at in items]
     return {
         "sources": tuple(path for path, _ in found if path is not INVALID),
         "places": tuple(at for path, at in found if path is not INVALID),
@@ -321,7 +347,7 @@ def parse_chain(doc: Any, pointer: Pointer, report: Report) -> tuple[Use, ...]:
 
 def _use(doc: Any, pointer: Pointer, report: Report) -> Use | None:
     name = doc if isinstance(doc, str) else doc.get("type") if isinstance(doc, dict) else None
-    found = find_resolver(name) if isinstance(name, str) else None
+    found = find_resolver(name, "sdk") if isinstance(name, str) else None  # the schema knows which are of our dialect
     if found is None or report.refused(pointer):
         return None
     given = doc if isinstance(doc, dict) else {}

@@ -12,8 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from engine.errors import RecordError
+from engine.language.numbers import MAX_DIGITS
 from engine.language.times import text_of
 from engine.records import Digits, Instant, Value, plain
+
+PLAIN: Final = "-0123456789."
+TINY: Final = "000000"
+SHORT: Final = 8
+"""What numbers without exponent are made of; what those have that Python writes with one, shorter ones never."""
 
 
 def _hook(value: Any) -> Any:
@@ -27,8 +33,16 @@ def _hook(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not a value")
 
 
+def _fraction(text: str) -> Decimal:
+    """A number with a fraction or an exponent; its text is kept where a decimal would be written otherwise."""
+    if text.strip(PLAIN) or (len(text) > SHORT and (TINY in text or len(text) > MAX_DIGITS)):
+        return Digits(text)
+    return Decimal(text)
+
+
 _encoder: Final = msgspec.json.Encoder(enc_hook=_hook, decimal_format="number")
-_decode: Final[Callable[[bytes], Value]] = msgspec.json.Decoder(float_hook=Digits).decode
+_decoder: Final = msgspec.json.Decoder(float_hook=_fraction)
+_decode: Final[Callable[[bytes], Value]] = _decoder.decode
 
 encode: Final[Callable[[Value], bytes]] = _encoder.encode
 """One value as JSON text."""
@@ -54,6 +68,23 @@ def decode(text: bytes) -> Value:
         raise RecordError("R105", "nested too deeply") from error
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise RecordError("R103", f"not JSON: {_reason(error)}") from error
+
+
+def decode_lines(data: bytes) -> list[Value] | None:
+    """The objects of JSON lines, one a line and nothing else; None where it is not sure that this is what they are.
+
+    The library reads on over line ends. A line that begins with a brace cannot go on with what stands before it, so
+    that as many values as lines are one of each.
+    """
+    body = data.rstrip(b"\n")
+    ends = body.count(b"\n")
+    if body[:1] != b"{" or body[-1:] != b"}" or body.count(b"}\n{") != ends:
+        return None
+    try:
+        values = _decoder.decode_lines(body)
+    except (ValueError, ArithmeticError, RecursionError):
+        return None  # line by line it is found which
+    return values if len(values) == ends + 1 else None
 
 
 def _reason(error: Exception) -> str:

@@ -69,7 +69,9 @@ class Path:
             raise OptionError("M201", f"the path is {len(text):,} characters long", f"at most {LONGEST:,} are read")
         if text.startswith("="):
             raise OptionError(
-                "M208", "an expression stands where this version reads a path", "use a path and resolvers"
+                "M208",
+                "an expression stands where only a path is read",
+                "write a path; make the value in a field before",
             )
         plain = _plain(text)
         return plain if plain is not None else cls(text, query=translate(text))

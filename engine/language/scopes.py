@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engine.language.frames import RUN_KEYS, UNIT_KEYS
 from engine.language.paths import Path
 from engine.language.picking import Name
-from engine.language.shapes import ANY, Lost, Shape, follow, scalar
+from engine.language.shapes import ANY, Lost, Shape, follow, of_values, scalar
+from engine.language.tables import STRICT, Policy
 from engine.options import Pointer, Report
+from engine.records import Value
 from engine.spelling import a, akin, suggest
 
 UNIT_SHAPE: Final = Shape(
@@ -28,6 +30,23 @@ GIVEN: Final = ("$unit", "$run", "$vars")
 
 
 @dataclass
+class Known:
+    """What `check` knows of a lookup: what its records look like, the types of its keys, and whether one is used."""
+
+    keys: Sequence[Shape]
+    found: Shape
+    index: Sequence[str] = ("the keys of `values`",)
+    policy: Policy = STRICT
+    asks: bool = False
+    used: bool = False
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Value], policy: Policy = STRICT) -> Known:
+        """A table whose values are written in the spec: all are known, their keys are read as any type."""
+        return cls([ANY], of_values(list(values.values())), policy=policy)
+
+
+@dataclass
 class Scope:
     """What a path may start at, as shapes: the static twin of a Frame."""
 
@@ -40,14 +59,20 @@ class Scope:
     item: Shape | None = None
     out: dict[str, Shape] = field(default_factory=dict)
     coming: frozenset[str] = frozenset()
+    lookups: Mapping[str, Known] = field(default_factory=dict)
 
     def inner(self, node: Shape, item: Shape | None = None) -> Scope:
         """Inside an object with a source, or an item."""
-        return Scope(node, self.vars, self.record, self.root, self, self, item or self.item)
+        return replace(self.beside(), node=node, parent=self, item=item or self.item)
 
     def beside(self) -> Scope:
         """Inside an object without a source."""
-        return Scope(self.node, self.vars, self.record, self.root, self.parent, self, self.item)
+        return replace(self, around=self, out={}, coming=frozenset())
+
+    def entering(self, record: Shape, parent: Scope | None) -> Scope:
+        """In the next step: its record, and what is around that."""
+        return replace(self, node=record, record=record, parent=parent, around=None, item=None, out={},
+                       coming=frozenset())  # fmt: skip
 
 
 def path_shape(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape:
@@ -104,7 +129,8 @@ def _out(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | 
         near = suggest(name, around.out)
         above = f"`$out` holds the fields above: {', '.join(around.out) or 'none'}"
         help = f"did you mean `{near}`?" if near and name not in around.coming else above
-        report("M203", pointer, f"`{name}` {later}", help, span=path.spans[0])
+        start, end = path.spans[0]
+        report("M203", pointer, f"`{name}` {later}", help, span=(start, end - start))
         return None
     return Shape("object", dict(around.out))
 

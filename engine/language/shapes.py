@@ -37,7 +37,8 @@ class Shape:
     """The type at a place of the input and what is below it.
 
     `closed`: no name but those in `fields` exists. `rest` is the shape of names that are not listed. `sure`:
-    the type holds for every record, not only for those of a sample. `total` counts the sample's records.
+    the type holds for every record, not only for those of a sample. `total` counts the sample's records. `working`
+    are the names that only steps see. `mixed`: samples differ in type, so that nothing is known of it.
     """
 
     type: str = "any"
@@ -48,6 +49,13 @@ class Shape:
     sure: bool = False
     seen: int = 0
     total: int = 0
+    working: frozenset[str] = frozenset()
+    mixed: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names that are written, in order; empty where not all of them are known."""
+        return tuple(name for name in self.fields if name not in self.working) if self.closed else ()
 
 
 ANY: Final = Shape()
@@ -81,6 +89,12 @@ def of_records(records: Iterable[Value], *, texts: bool = False) -> Shape:
     return replace(made, total=total, rest=TEXT if texts else None)
 
 
+def of_values(values: Sequence[Value]) -> Shape:
+    """What all of these values are: known, and of one certain type where they share one."""
+    found = of_records(values)
+    return replace(found, sure=found.type != "any" and all(type_of(value) == found.type for value in values), total=0)
+
+
 def _of_value(value: Value) -> Shape:
     if isinstance(value, dict):
         return Shape("object", {key: _of_value(item) for key, item in value.items()}, seen=1)
@@ -95,10 +109,12 @@ def _of_value(value: Value) -> Shape:
 def _merge(a: Shape, b: Shape) -> Shape:
     """What two samples show together; where their types differ, nothing is said of the type."""
     seen = a.seen + b.seen
+    if a.mixed or b.mixed:
+        return Shape(seen=seen, mixed=True)
     if a.type != b.type:
         known = {a.type, b.type} - {"any"}
         kept = a if a.type != "any" else b
-        return replace(kept, seen=seen) if len(known) == 1 else Shape("any", seen=seen)
+        return replace(kept, seen=seen) if len(known) == 1 else Shape(seen=seen, mixed=True)
     names = dict.fromkeys((*a.fields, *b.fields))
     fields = {
         n: _merge(a.fields[n], b.fields[n]) if n in a.fields and n in b.fields else a.fields.get(n) or b.fields[n]

@@ -11,6 +11,7 @@ What a slot holds is never looked at for slots again.
 | `{unit.size}`, `{unit.mtime}`, `{unit.date}` | its bytes, the time of its last change, the day of that |
 | `{run.id}`, `{run.started_at}`, `{run.pipeline}` | the run that first tried this version, its start; the name |
 | `{vars.x}` | a variable |
+| `{record.address.city}` | what a path finds in the record, in texts that are made for one |
 
 In file names a slot never leaves the folder that the literal text before it names, and stays inside one segment: what
 is not a letter, a digit or one of ` ._@+=,-` is percent-encoded, as is a dot at the front of a segment. `{unit.dir}`
@@ -29,12 +30,16 @@ from typing import Any, Final
 
 from engine.errors import OptionError, UnitError
 from engine.language.frames import RUN_KEYS, UNIT_KEYS
+from engine.language.paths import Path
+from engine.language.picking import Name, Step, take
 from engine.language.times import text_of
 from engine.records import MISSING
 from engine.spelling import suggest
 
 ROOTS: Final = ("unit", "run", "vars", "record", "request")
 LONGEST_PART: Final = 200
+RECORDS: Final = ("record", "request")
+"""The roots whose slots are paths."""
 SLASHED: Final = (("unit", "dir"),)
 """Slots whose own slashes separate folders; every other slot stays inside one segment."""
 
@@ -48,13 +53,17 @@ Encode = Callable[[str, "Slot"], str]
 
 @dataclass(frozen=True)
 class Slot:
-    """One `{root.key:format}`: `span` says where it stands, `leads` whether a segment begins with it."""
+    """One `{root.key:format}`: `span` says where it stands, `leads` whether a segment begins with it.
+
+    `steps` lead to what it holds: one name, and of a record any dotted path.
+    """
 
     root: str
     key: str
     format: str
     span: tuple[int, int]
     leads: bool = True
+    steps: tuple[Step, ...] = ()
 
     @property
     def slashed(self) -> bool:
@@ -133,7 +142,9 @@ def _parts(text: str) -> Iterator[str | Slot]:
 
 def _slot(match: re.Match[str], *, leads: bool) -> Slot:
     root, key, format = match[1], match[2].strip(), match[3] or ""
-    slot = Slot(root, key, format, (match.start(), match.end() - match.start()), leads)
+    span = (match.start(), match.end() - match.start())
+    steps = _record_steps(key, match[0], span) if root in RECORDS and key else (Name(key),)
+    slot = Slot(root, key, format, span, leads, steps)
     known = {"unit": UNIT_KEYS, "run": RUN_KEYS}.get(root)
     if not key or (known and key not in known):
         near = suggest(key, known or ())
@@ -145,6 +156,14 @@ def _slot(match: re.Match[str], *, leads: bool) -> Slot:
     return slot
 
 
+def _record_steps(key: str, text: str, span: tuple[int, int]) -> tuple[Step, ...]:
+    """The steps of a path into a record; one that starts elsewhere, or asks for more, is none."""
+    path = Path.parse(key)
+    if path.query or path.head:
+        raise OptionError("M401", f"`{text}` is not a path into the record", "write dotted names and `[0]`", span)
+    return path.steps
+
+
 def _check_format(slot: Slot, text: str) -> None:
     """Behind the colon stands a time format of numeric codes, so that a file name sorts."""
     codes = _CODE.findall(slot.format)
@@ -153,13 +172,25 @@ def _check_format(slot: Slot, text: str) -> None:
         raise OptionError("M402", f"`{text}` has no time format behind the colon", f"codes: {known}", slot.span)
 
 
+def as_text(text: str, slot: Slot) -> str:
+    """A slot in a text for people: as it is."""
+    return text
+
+
 def _fill(slot: Slot, roots: Mapping[str, Mapping[str, Any]]) -> str:
-    value: Any = roots.get(slot.root, {}).get(slot.key, MISSING)
+    value = _held(slot, roots.get(slot.root, {}))
     if slot.format:
         if not isinstance(value, date):
             raise UnitError("D301", f"`{slot}` has no value in a file name", "give it a value")
         return _CODE.sub(lambda code: _time_part(value, code[1]), slot.format)
     return _shown(value)
+
+
+def _held(slot: Slot, root: Any) -> Any:
+    """What a slot names; of a record, what its path leads to."""
+    for step in slot.steps:
+        root = take(root, step)
+    return root
 
 
 def _shown(value: Any) -> str:

@@ -1,4 +1,7 @@
-"""The closed table of `%` codes that times are read and written with: English names, exact widths."""
+"""The closed table of `%` codes that times are read and written with: English names, exact widths.
+
+A hyphen (`%-d %-m %-H %-I`) says that the number has no zero before it: one or two digits are read, no zero is written.
+"""
 
 from __future__ import annotations
 
@@ -63,14 +66,20 @@ CODES: Final[Mapping[str, Code]] = {
     "%Y": Code("year", "[0-9]{4}", int, "%04d", attrgetter("year")),
     "%y": Code("year", "[0-9]{2}", _century, "%02d", lambda time: time.year % 100),
     "%m": Code("month", "[0-9]{2}", int, "%02d", attrgetter("month")),
+    "%-m": Code("month", "[0-9]{1,2}", int, "%d", attrgetter("month")),
     "%b": _names("month", _short(MONTHS), 1, attrgetter("month")),
     "%B": _names("month", MONTHS, 1, attrgetter("month")),
     "%d": Code("day", "[0-9]{2}", int, "%02d", attrgetter("day")),
+    "%-d": Code("day", "[0-9]{1,2}", int, "%d", attrgetter("day")),
     "%j": Code("yearday", "[0-9]{3}", int, "%03d", lambda time: time.timetuple().tm_yday),
     "%a": _names("weekday", _short(DAYS), 0, _WEEKDAY),
     "%A": _names("weekday", DAYS, 0, _WEEKDAY),
     "%H": Code("hour", "[0-9]{2}", int, "%02d", attrgetter("hour")),
+    "%-H": Code("hour", "[0-9]{1,2}", int, "%d", attrgetter("hour")),
     "%I": Code("hour12", _HOUR12, lambda text: int(text) % 12, "%02d", lambda time: (time.hour - 1) % 12 + 1),
+    "%-I": Code(
+        "hour12", "1[0-2]|0?[1-9]", lambda text: int(text) % 12, "%d", lambda time: (time.hour - 1) % 12 + 1,
+    ),
     "%p": _names("half", ("AM", "PM"), 0, lambda time: time.hour // 12),
     "%M": Code("minute", "[0-9]{2}", int, "%02d", attrgetter("minute")),
     "%S": Code("second", "[0-9]{2}", int, "%02d", attrgetter("second")),
@@ -89,7 +98,7 @@ _CLOCK: Final = ("hour", "minute", "second", "micros")
 
 def _scan(text: str) -> Iterator[tuple[str, Code | None]]:
     """The format in pieces: (code, its row), or (literal text, None)."""
-    for piece in re.findall(r"%:z|%.|[^%]+|%", text, re.DOTALL):
+    for piece in re.findall(r"%[:-].|%.|[^%]+|%", text, re.DOTALL):
         if piece[0] != "%" or piece == "%%":
             yield piece.replace("%%", "%"), None
         elif piece in CODES:
@@ -98,13 +107,18 @@ def _scan(text: str) -> Iterator[tuple[str, Code | None]]:
             raise OptionError("M307", f"`{text}`: `{piece}` is not a code", HELP)
 
 
+def _without_zeros(code: str) -> str:
+    """The same number without a zero before it, where the table has that."""
+    return other if (other := f"%-{code[1:]}") in CODES else code
+
+
 class Codes:
     """A format of `%` codes, compiled both ways."""
 
-    __slots__ = ("_get", "_order", "_parts", "_reads", "_shape", "_template", "parts", "text")
+    __slots__ = ("_get", "_order", "_pieces", "_reads", "_shape", "_template", "parts", "text")
 
     def __init__(self, text: str) -> None:
-        pieces = list(_scan(text))
+        self._pieces = pieces = list(_scan(text))
         codes = [code for _, code in pieces if code]
         if not codes:
             raise OptionError("M307", f"`{text}` has no `%` code", HELP)
@@ -112,7 +126,7 @@ class Codes:
         self.parts = [code.part for code in codes]
         self._reads = [code.read for code in codes]
         shapes = [f"({code.shape})" if code else re.escape(piece) for piece, code in pieces]
-        # Python's own `re`: every shape is ours and of one width or a few names, so it cannot run away.
+        # Python's own `re`: every shape is ours, of one or two widths or a few names, so it cannot run away.
         self._shape = re.compile("".join(shapes), re.ASCII).fullmatch
         self._get = _getter(codes)
         self._template = "".join([code.template if code else piece.replace("%", "%%") for piece, code in pieces])
@@ -140,7 +154,27 @@ class Codes:
             raise self._refused(text) from error
 
     def _refused(self, text: str) -> RecordError:
-        return RecordError("R216", f"{show(text)} is not a time written as `{self.text}`", text)
+        return RecordError("R216", f"{show(text)} is not a time written as `{self.text}`{self._hint(text)}", text)
+
+    def _hint(self, text: str) -> str:
+        """The format to say where the text lacks zeros that this one asks for."""
+        written = "".join(_without_zeros(piece) if code else piece.replace("%", "%%") for piece, code in self._pieces)
+        if written == self.text or self._shape(text):  # what is refused then is the day or the clock
+            return ""
+        other = Codes(written)
+        return f": say `{written}`" if other.says_one_way() and other._shape(text) else ""
+
+    def says_one_way(self) -> bool:
+        """Whether a text can be taken apart in one way: of numbers side by side, one may have one or two digits."""
+        loose = False
+        for piece, code in self._pieces:
+            if code.template == "%s" if code else not piece.isdigit():
+                loose = False  # a name, a sign: no digit goes on behind it
+            elif code and piece[1] == "-":
+                if loose:
+                    return False
+                loose = True
+        return True
 
     def say_one_time(self) -> bool:
         """Whether texts of it can be read: a day, then no clock or one without gaps, each part once."""

@@ -202,6 +202,9 @@ class InputFormat(TimeFormat):
         if not codes.say_one_time():
             help = "it needs year, month and day (or `%j`), then a clock without gaps, each once; `%I` with `%p`"
             raise OptionError("M307", f"`{self.text}` does not say one time", help)
+        if not codes.says_one_way():
+            help = "put a sign between two numbers that have one or two digits, or write them with zeros: `%m%d`"
+            raise OptionError("M307", f"texts of `{self.text}` can be read in two ways", help)
 
 
 ISO: Final = InputFormat("iso8601")

@@ -10,21 +10,41 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from engine.language.calls import Place, call_shape, is_certain
+from engine.language.expressions import condition_shape
 from engine.language.fields import Field, FieldMap, Use
 from engine.language.literals import typed_checks, typed_default
-from engine.language.scopes import Scope, path_shape
+from engine.language.scopes import Scope
 from engine.language.shapes import ANY, Shape, scalar, type_of
-from engine.options import Report
+from engine.language.values import pick_shape
+from engine.options import Pointer, Report
 from engine.records import is_blank
 from engine.registry import SCALARS
 
 
 def check_map(mapping: FieldMap, shape: Shape, vars: Shape, report: Report) -> FieldMap:
-    """The map with its types; `shape` is the record that enters, `vars` the variables."""
-    scope = Scope(shape, vars, shape, shape)
+    """The map with its types, where it stands alone; `shape` is the record that enters, `vars` the variables."""
+    return check_in(mapping, Scope(shape, vars, shape, shape), (), report)
+
+
+def check_in(mapping: FieldMap, scope: Scope, pointer: Pointer, report: Report) -> FieldMap:
+    """The map with its types, and with the shape of what it gives."""
+    scope = replace(scope, out={})
     if mapping.source:
-        scope = scope.inner(path_shape(mapping.source, (), scope, report))
-    return replace(mapping, fields=_check_fields(mapping.fields, scope, report))
+        scope = scope.inner(pick_shape(mapping.source, (*pointer, "source"), scope, report))
+    fields = _check_fields(mapping.fields, scope, report)
+    return replace(mapping, fields=fields, gives=_gives(mapping, scope))
+
+
+def _gives(mapping: FieldMap, scope: Scope) -> Shape:
+    """The record that comes out: closed, unless names pass through that nobody knows."""
+    working = frozenset(made.target[0] for made in mapping.fields if made.working)
+    if not mapping.pass_through:
+        return Shape("object", dict(scope.out), closed=True, sure=True, working=working)
+    node = scope.node
+    passed = {name: shape for name, shape in node.fields.items() if name not in mapping.except_names}
+    known = {name: shape for name, shape in passed.items() if name not in scope.out}
+    return replace(node, type="object", fields={**known, **scope.out}, working=(node.working & set(known)) | working)
 
 
 def _check_fields(fields: Sequence[Field], scope: Scope, report: Report) -> tuple[Field, ...]:
@@ -41,6 +61,8 @@ def _check_fields(fields: Sequence[Field], scope: Scope, report: Report) -> tupl
 
 
 def _check_field(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
+    if made.when:
+        condition_shape(made.when, (*made.pointer, "when"), scope, report)
     typed, shape = MAKERS[made.maker](made, scope, report)
     typed = replace(typed, type=shape.type if shape.sure else "any")  # what a sample suggests is no promise
     if made.on_error == "drop_item" and scope.item is None:
@@ -58,16 +80,16 @@ def _source(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     shape = shapes[0] if shapes and all(each.type == shapes[0].type for each in shapes) else ANY
     if not all(each.sure for each in shapes):
         shape = replace(shape, sure=False)
-    chain, shape = _check_chain(made.chain, shape, made, report)
+    chain, shape = _check_chain(made.chain, shape, scope, report)
     return replace(made, chain=chain), shape
 
 
 def _source_shapes(made: Field, scope: Scope, report: Report) -> list[Shape]:
-    return [path_shape(path, at, scope, report) for path, at in zip(made.sources, made.places, strict=True)]
+    return [pick_shape(path, at, scope, report) for path, at in zip(made.sources, made.places, strict=True)]
 
 
 def _value(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
-    chain, shape = _check_chain(made.chain, scalar(type_of(made.value)), made, report)
+    chain, shape = _check_chain(made.chain, scalar(type_of(made.value)), scope, report)
     return replace(made, chain=chain), shape
 
 
@@ -93,7 +115,7 @@ def _each(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
         )
     inside = scope.inner(item, item)
     if made.fields is None:
-        chain, one = _check_chain(made.chain, item, made, report)
+        chain, one = _check_chain(made.chain, item, inside, report)
         return replace(made, chain=chain), Shape("list", item=one, sure=True)
     fields = _check_fields(made.fields, inside, report)
     return replace(made, fields=fields), Shape("list", item=Shape("object", dict(inside.out)), sure=True)
@@ -120,35 +142,12 @@ MAKERS: Final = {
 }
 
 
-def _check_chain(chain: Sequence[Use], shape: Shape, made: Field, report: Report) -> tuple[tuple[Use, ...], Shape]:
+def _check_chain(chain: Sequence[Use], shape: Shape, scope: Scope, report: Report) -> tuple[tuple[Use, ...], Shape]:
     checked = []
     for use in chain:
-        takes = use.resolver.takes
-        if shape.type != "any" and "any" not in takes and shape.type not in takes:
-            _report_type(use, shape.type, report)
+        checked.append(replace(use, guarded=not is_certain(use.resolver, shape)))
+        found = call_shape(use.resolver, use.options, shape, Place(use.pointer), scope, report)
+        if found is None:
             return tuple(chain), ANY
-        certain = shape.sure and shape.type != "any"
-        checked.append(replace(use, guarded=not certain))
-        shape = Shape(use.resolver.result(use.options, shape.type), sure=True)
+        shape = found
     return tuple(checked), shape
-
-
-def _report_type(use: Use, found: str, report: Report) -> None:
-    takes = " or ".join(use.resolver.takes)
-    report(
-        "M302",
-        use.pointer,
-        f"`{use.resolver.name}` takes {takes}, here it gets {found}",
-        conversion(use.resolver.takes, found),
-    )
-
-
-def conversion(takes: Sequence[str], found: str) -> str:
-    """The sentence that names the resolver which would convert."""
-    if found in ("list", "object"):
-        return "pick one value of it, or use `each`"
-    for wanted in takes:
-        if wanted in (*SCALARS, "list") and wanted != found:
-            name = {"list": "split", "local": "instant"}.get(wanted, wanted)
-            return f"write `{name}` before it"
-    return "take another resolver"

@@ -8,7 +8,7 @@ from typing import BinaryIO, ClassVar
 
 from engine.errors import RecordError
 from engine.kinds import Limits
-from engine.language.jsontext import decode, deeper_than
+from engine.language.jsontext import decode, decode_lines, deeper_than
 from engine.parsers._lines import LineParser, Oversize, blocks
 from engine.records import Batch, Damage, Span, Value
 from engine.registry import component
@@ -41,8 +41,18 @@ def _readers(data: bytes, line: int, depth: int) -> tuple[Callable[[], Sequence[
 
 
 def _decode_lines(data: bytes, depth: int) -> list[Value]:
+    lines = data.split(b"\n")
+    long = [line for line in lines if len(line) > 2 * depth and line.count(b"{") + line.count(b"[") > depth]
+    if not any(deeper_than(line, depth) for line in long):
+        values = decode_lines(data)
+        if values is not None:
+            return values
+    return _one_by_one(lines, depth)
+
+
+def _one_by_one(lines: Sequence[bytes], depth: int) -> list[Value]:
     values: list[Value] = []
-    for line in data.split(b"\n"):
+    for line in lines:
         if not line or line.isspace():
             continue
         try:

@@ -10,6 +10,7 @@ import decimal as decimals
 import functools
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -17,6 +18,7 @@ from engine.errors import OptionError, RecordError
 from engine.language.numbers import (
     DECIMAL,
     INTEGER,
+    LIMIT,
     MAX_DIGITS,
     clean,
     read_decimal,
@@ -30,6 +32,9 @@ from engine.spelling import show
 
 Rounding = Literal["half_even", "half_up", "half_down", "up", "down", "ceiling", "floor", "05up"]
 ROUNDINGS: Final = {name: f"ROUND_{name.upper()}" for name in get_args(Rounding)}
+
+SHORT: Final = 9
+"""A text of fewer signs has no decimal that Python would write with an exponent."""
 
 _EXACT: Final = decimals.Context(
     prec=3 * MAX_DIGITS, Emax=decimals.MAX_EMAX, Emin=decimals.MIN_EMIN, traps=[decimals.InvalidOperation]
@@ -68,6 +73,8 @@ def int_(value: Any) -> int:
     A number becomes one where nothing is lost: `7.00` does, `1.5` is refused. Refuses blanks, separators,
     exponents, other scripts' digits.
     """
+    if type(value) is int and -LIMIT < value < LIMIT:
+        return value
     if isinstance(value, str):
         if value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS:
             return int(value)
@@ -90,9 +97,22 @@ def _signed(text: str) -> int:
     return int(text)
 
 
+def _prepared_decimal(**options: Any) -> Callable[[Any], Decimal]:
+    """Without options, a short text of the commonest shape is read at once."""
+    full: Callable[[Any], Decimal] = functools.partial(decimal, **options)
+
+    def short(value: Any) -> Decimal:
+        if type(value) is str and len(value) < SHORT and value.isascii() and value.replace(".", "", 1).isdigit():
+            return Decimal(value) if value[0] != "." != value[-1] else full(value)
+        return full(value)
+
+    return full if options else short
+
+
 @resolver(
     takes=("text", *NUMBERS),
     gives="decimal",
+    prepare=_prepared_decimal,
     examples=[
         Example("1.10", Decimal("1.10")),
         Example("1.230", Decimal("1.23"), options={"places": 2}),

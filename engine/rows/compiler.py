@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import chain
+from typing import Final
 
 from engine.errors import RecordError
-from engine.language.fields import Field, FieldMap
+from engine.language.expressions import Condition, decider
+from engine.language.fields import Field, FieldMap, picks_of
 from engine.language.frames import Frame
-from engine.language.paths import Path, getter, only_name
 from engine.language.shapes import type_of
+from engine.language.values import Picked, paths_in, picker
 from engine.records import MISSING, FieldError, Value, is_blank
 from engine.rows.failures import DroppedItem, Failures, Notes, errors_of, field_error
 from engine.rows.makers import MAKERS
-from engine.rows.steps import Make, Step, compile_checks, compile_use
+from engine.rows.quick import Aside, Get, quick_cell
+from engine.rows.steps import Make, Step, compile_checks, on_blank
 
 MakeObject = Callable[[Frame], dict[str, Value]]
-Planned = tuple[str, object, Step | None, Make, frozenset[str]]
-"""A field as an object makes it: its name, key and resolvers of its shortcut, whole way, what it reads."""
+Planned = tuple[str, str | None, Get | None, Step | None, Step | None, Make, frozenset[str]]
+"""A field as an object makes it: its quick cell, where it is one, its whole way, and what it reads of `$out`."""
+
+NOT_QUICK: Final = (None, None, None, None, None)
 
 
 class RowCompiler:
@@ -38,17 +44,29 @@ class RowCompiler:
 
     def object(self, fields: Sequence[Field]) -> MakeObject:
         """The function that makes all fields of one object, in the order written, into the frame's `out`."""
-        return _make_object(
-            [(made.name, *shortcut(made), _placed(made, self.field(made)), _reads(made)) for made in fields]
-        )
+        return _make_object([self._planned(made) for made in fields])
+
+    def _planned(self, made: Field) -> Planned:
+        _, key, get, step, blank = quick_cell(made) or NOT_QUICK
+        return made.name, key, get, step, blank, _placed(made, self.field(made)), _reads(made)
 
     def field(self, made: Field) -> Make:
         """The function that makes one field's value: MISSING where it is left out."""
         make = MAKERS[made.maker](made, self)
         check = compile_checks(made.checks, made.type) if made.checks else None
-        if made.on_error != "reject":
-            return _recovering(make, check, made, self.notes)
-        return _finished(make, check, made)
+        plain = made.on_error == "reject"
+        make = _finished(make, check, made) if plain else _recovering(make, check, made, self.notes)
+        return _when(make, made.when) if made.when else make
+
+
+def _when(make: Make, condition: Condition) -> Make:
+    """The field where its condition holds; left out, whatever else is said, where it does not."""
+    holds = decider(condition)
+
+    def conditional(frame: Frame) -> Value:
+        return make(frame) if holds(frame) else MISSING
+
+    return conditional
 
 
 def _passing(make: MakeObject, taken: set[str]) -> MakeObject:
@@ -59,14 +77,15 @@ def _passing(make: MakeObject, taken: set[str]) -> MakeObject:
         if type(node) is not dict:
             message = f"`pass_through` needs an object, the record is {type_of(node)}"
             raise Failures((FieldError("", "R203", message, node),))
-        frame.out = {key: value for key, value in node.items() if key not in taken}
+        left = frame.carried  # working fields of steps before do not become fields
+        frame.out = {key: value for key, value in node.items() if key not in taken and key not in left}
         return make(frame)
 
     return passing
 
 
-def _from_source(make: MakeObject, path: Path) -> MakeObject:
-    get = getter(path)
+def _from_source(make: MakeObject, source: Picked) -> MakeObject:
+    get = picker(source)
 
     def relative(frame: Frame) -> dict[str, Value]:
         try:
@@ -77,31 +96,38 @@ def _from_source(make: MakeObject, path: Path) -> MakeObject:
     return relative
 
 
-def _make_object(plan: Sequence[Planned]) -> MakeObject:
+def _make_object(plan: Sequence[Planned]) -> MakeObject:  # noqa: C901 - every call in it would be paid by each field
     """The one hot loop: it is written out, and what happens after a failure stands elsewhere."""
 
     def make_object(frame: Frame) -> dict[str, Value]:
         out, node, rest = frame.out, frame.node, iter(plan)
-        look = node.get if type(node) is dict else _nothing
+        if type(node) is not dict:
+            return _whole(frame, rest, [])
+        look = node.get
         try:
-            for name, key, step, make, _ in rest:
-                value = look(key)
-                if value and step:
-                    value = step(value)
-                if not value:  # not the common case, or perhaps a blank: the whole way
+            for name, key, get, step, blank, make, _ in rest:
+                if blank is None:  # no quick field
                     value = make(frame)
+                else:
+                    value = get(node) if get else look(key, MISSING)
+                    if step and (value or not is_blank(value)):
+                        value = step(value)
+                    if not value and is_blank(value):
+                        value = blank(value)
                 if value is not MISSING:
                     out[name] = value
-        except (RecordError, Failures) as error:
-            raise Failures(_with_the_rest(frame, rest, errors_of(name, error))) from error
+        except (RecordError, Failures, Aside) as error:
+            if blank is None and not isinstance(error, Aside):
+                return _whole(frame, rest, errors_of(name, error))
+            return _whole(frame, chain([(name, None, None, None, None, make, _)], rest), [])
         return out
 
     return make_object
 
 
-def _with_the_rest(frame: Frame, rest: Iterator[Planned], errors: list[FieldError]) -> list[FieldError]:
-    """The errors of a field, and of those after it; not of one that stands on a field that failed."""
-    for name, _, _, make, reads in rest:
+def _whole(frame: Frame, rest: Iterable[Planned], errors: list[FieldError]) -> dict[str, Value]:
+    """The rest of an object the whole way; all errors together, but none of a field that stands on one that failed."""
+    for name, _, _, _, _, make, reads in rest:
         if not reads.isdisjoint(map(_top, errors)):
             continue  # one mistake, one message
         try:
@@ -111,37 +137,9 @@ def _with_the_rest(frame: Frame, rest: Iterator[Planned], errors: list[FieldErro
         else:
             if value is not MISSING:
                 frame.out[name] = value
-    return errors
-
-
-def _nothing(key: object) -> None:
-    """What a value that is no object has under any key."""
-
-
-def shortcut(made: Field) -> tuple[object, Step | None]:
-    """The key and the resolvers of the commonest field: one name of the value itself, no checks.
-
-    Any other field has a key that no value has. What the shortcut makes is what the field would make: it is
-    left where a value or a result might be blank, and resolvers called again give the same again.
-    """
-    name = only_name(made.sources[0]) if made.maker == "source" and len(made.sources) == 1 else None
-    sees_blank = any(use.resolver.blank for use in made.chain)
-    if not name or made.checks or made.on_error != "reject" or sees_blank or not _is_plain(made):
-        return MISSING, None
-    return name.text, _together([compile_use(use) for use in made.chain])
-
-
-def _together(steps: Sequence[Step]) -> Step | None:
-    """Resolvers as one call, which ends where a result might be blank; None for none."""
-    if len(steps) < 2:
-        return steps[0] if steps else None
-    first, rest = steps[0], _together(steps[1:])
-
-    def together(value: Value) -> Value:
-        value = first(value)
-        return rest(value) if value and rest else value
-
-    return together
+    if errors:
+        raise Failures(errors)
+    return frame.out
 
 
 def _is_plain(made: Field) -> bool:
@@ -151,7 +149,7 @@ def _is_plain(made: Field) -> bool:
 
 def _reads(made: Field) -> frozenset[str]:
     """The fields above that this one picks from."""
-    return frozenset(path.out_name for path in made.sources if path.out_name)
+    return frozenset(path.out_name for each, _ in picks_of(made) for path in paths_in(each) if path.out_name)
 
 
 def _placed(made: Field, make: Make) -> Make:
@@ -193,9 +191,7 @@ def _finished(make: Make, check: Step | None, made: Field) -> Make:
 
     def finished(frame: Frame) -> Value:
         value = make(frame)
-        if value or (value is not MISSING and value is not None and value != ""):
-            return value
-        return blank(value)
+        return blank(value) if not value and is_blank(value) else value
 
     def checked(frame: Frame) -> Value:
         value = make(frame)
@@ -206,30 +202,6 @@ def _finished(make: Make, check: Step | None, made: Field) -> Make:
         return check(value) if check else value
 
     return checked if check else finished
-
-
-def on_blank(made: Field) -> Step:
-    """What a blank result becomes: the default, a reject, or a blank as the field writes it."""
-    default, blank, typed = made.default, made.blank, made.type not in ("text", "any")
-
-    def on_blank(value: Value) -> Value:
-        if default is not MISSING:
-            value = default
-        if not is_blank(value):
-            return value
-        if made.required:
-            raise RecordError("R201", _required_message(made, value))
-        if blank == "omit":
-            return MISSING
-        return None if blank == "null" or (value == "" and typed) else value
-
-    return on_blank
-
-
-def _required_message(made: Field, value: Value) -> str:
-    found = "missing" if value is MISSING else "null" if value is None else "empty"
-    paths = ", ".join(f"`{path.text}`" for path in made.sources)
-    return f"required, but {paths or 'the value'} is {found}"
 
 
 def _recovering(make: Make, check: Step | None, made: Field, notes: Notes) -> Make:

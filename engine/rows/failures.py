@@ -26,13 +26,26 @@ class DroppedItem(Exception):
 
 
 class Notes:
-    """What the books show beside the fates: errors that `on_error` answered, items that were dropped."""
+    """What the books count inside the steps: records that were filtered, by rule, and records that were made.
 
-    __slots__ = ("items_dropped", "recovered")
+    Beside the fates: errors that `on_error` answered, by field and code, and items that were dropped.
+    """
+
+    __slots__ = ("created", "filtered", "items_dropped", "recovered")
 
     def __init__(self) -> None:
         self.recovered: Counter[str] = Counter()
         self.items_dropped = 0
+        self.filtered: Counter[str] = Counter()
+        self.created = 0
+
+    def mark(self) -> tuple[Counter[str], int]:
+        """What a record that is done anew leaves as it was."""
+        return (self.recovered.copy() if self.recovered else Counter()), self.items_dropped
+
+    def undo(self, mark: tuple[Counter[str], int]) -> None:
+        """Go back to a mark."""
+        self.recovered, self.items_dropped = mark
 
     def recover(self, path: str, errors: Sequence[FieldError]) -> None:
         """Count errors that did not reject their record, by field and code; all items count as one field."""

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 from engine.errors import RecordError
 from engine.language.fields import Field
 from engine.language.frames import Frame
-from engine.language.paths import Path, getter
 from engine.language.shapes import type_of
+from engine.language.values import first_picker
 from engine.records import MISSING, FieldError, Value, is_blank
 from engine.rows.failures import DroppedItem, Failures, Notes, errors_of
 from engine.rows.steps import Make, chained
@@ -35,23 +35,7 @@ Maker = Callable[[Field, Compiler], Make]
 
 
 def _source(made: Field, compiler: Compiler) -> Make:
-    return chained(_picked(made.sources), made.chain)
-
-
-def _picked(paths: Sequence[Path]) -> Make:
-    """The first path's value that is not blank; missing where all are."""
-    if len(paths) == 1:
-        return getter(paths[0])
-    getters = [getter(path) for path in paths]
-
-    def first(frame: Frame) -> Value:
-        for get in getters:
-            value = get(frame)
-            if not is_blank(value):
-                return value
-        return MISSING
-
-    return first
+    return chained(first_picker(made.sources), made.chain)
 
 
 def _value(made: Field, compiler: Compiler) -> Make:
@@ -63,7 +47,7 @@ def _object(made: Field, compiler: Compiler) -> Make:
     make = compiler.object(made.fields or ())
     if not made.sources:
         return lambda frame: make(frame.beside())
-    get = _picked(made.sources)
+    get = first_picker(made.sources)
 
     def relative(frame: Frame) -> Value:
         value = get(frame)
@@ -73,7 +57,7 @@ def _object(made: Field, compiler: Compiler) -> Make:
 
 
 def _each(made: Field, compiler: Compiler) -> Make:
-    get = _picked(made.sources)
+    get = first_picker(made.sources)
     one = compiler.object(made.fields) if made.fields is not None else _each_value(made)
 
     def each(frame: Frame) -> Value:
@@ -168,7 +152,7 @@ def _pair(names: Mapping[str, str]) -> Callable[[str, str, Value], dict[str, Val
 
 
 def _pairs_from(made: Field, compiler: Compiler) -> Make:
-    get = _picked(made.sources)
+    get = first_picker(made.sources)
     pair, left_out, types = _pair(made.names), set(made.except_keys), made.key_types
 
     def pairs_from(frame: Frame) -> Value:

@@ -2,55 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from engine.errors import RecordError
-from engine.language.fields import Checks, Use
+from engine.language.calls import guarded
+from engine.language.fields import Checks, Field, Use
 from engine.language.frames import Frame
 from engine.language.literals import read_as, written
 from engine.language.shapes import type_of
-from engine.language.typing import conversion
-from engine.records import MISSING, Instant, Value
+from engine.records import MISSING, Value, is_blank
 from engine.registry import NUMBERS
 from engine.spelling import describe
 
 Make = Callable[[Frame], Value]
 Step = Callable[[Value], Value]
 
-PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "text": (str,),
-    "int": (int,),
-    "decimal": (Decimal,),
-    "float": (float,),
-    "bool": (bool,),
-    "date": (date,),
-    "instant": (Instant,),
-    "local": (datetime,),
-    "list": (list,),
-    "object": (dict,),
-}
-
 
 def chained(make: Make, chain: Sequence[Use]) -> Make:
     """The resolvers behind a value, left to right; blank passes through untouched."""
-    steps = [(compile_use(use), use.resolver.blank) for use in chain]
-    if not steps:
+    if not chain:
         return make
-    if len(steps) == 1 and not steps[0][1]:
-        return _one_step(make, steps[0][0])
+    if len(chain) == 1 and not chain[0].resolver.blank and not chain[0].resolver.contextual:
+        return _one_step(make, compile_use(chain[0]))
+    steps = [(_with_frame(use), use.resolver.blank) for use in chain]
 
     def through(frame: Frame) -> Value:
         value = make(frame)
         for step, sees_blank in steps:
             if value or sees_blank or (value is not MISSING and value is not None and value != ""):
-                value = step(value)
+                value = step(value, frame)
         return value
 
     return through
+
+
+def _with_frame(use: Use) -> Callable[[Value, Frame], Value]:
+    """Its function of a value and a frame, which only a contextual resolver looks at."""
+    step: Callable[..., Value] = compile_use(use)
+    return step if use.resolver.contextual else lambda value, frame: step(value)
 
 
 def _one_step(make: Make, step: Step) -> Make:
@@ -66,22 +57,31 @@ def _one_step(make: Make, step: Step) -> Make:
 def compile_use(use: Use) -> Step:
     """A resolver with its options; guarded where the type that arrives is not certain."""
     function = use.resolver.step(use.options)
-    return _guarded(function, use) if use.guarded and "any" not in use.resolver.takes else function
+    return guarded(function, use.resolver) if use.guarded and "any" not in use.resolver.takes else function
 
 
-def _guarded(function: Step, use: Use) -> Step:
-    """A value of a type the resolver does not take is a reject that names the one which would convert."""
-    takes = use.resolver.takes
-    accepted = {python for name in takes for python in PYTHON_TYPES[name]}
+def on_blank(made: Field) -> Step:
+    """What a blank result becomes: the default, a reject, or a blank as the field writes it."""
+    default, blank, typed = made.default, made.blank, made.type not in ("text", "any")
 
-    def guarded(value: Value) -> Value:
-        if type(value) not in accepted and not (isinstance(value, Decimal) and Decimal in accepted):
-            found = type_of(value)
-            message = f"`{use.resolver.name}` takes {' or '.join(takes)}, found {found} `{describe(value)}`: "
-            raise RecordError("R202", message + conversion(takes, found), value)
-        return function(value)
+    def on_blank(value: Value) -> Value:
+        if default is not MISSING:
+            value = default
+        if not is_blank(value):
+            return value
+        if made.required:
+            raise RecordError("R201", _required_message(made, value))
+        if blank == "omit":
+            return MISSING
+        return None if blank == "null" or (value == "" and typed) else value
 
-    return guarded
+    return on_blank
+
+
+def _required_message(made: Field, value: Value) -> str:
+    found = "missing" if value is MISSING else "null" if value is None else "empty"
+    paths = ", ".join(f"`{path.text}`" for path in made.sources)
+    return f"required, but {paths or 'the value'} is {found}"
 
 
 def compile_checks(checks: Checks, type: str) -> Step:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from engine.kinds import Stat
-from engine.language.fields import FieldMap, walk
 from engine.language.paths import Path
 from engine.language.picking import Name
 from engine.language.templates import Slot, Template
+from engine.language.values import paths_in
 from engine.options import Pointer, Report
 from engine.plan import End
+from engine.rows.flow import Step
 from engine.sources.files import Files, unit_of
 from engine.spec.settings import ArchiveOptions
 from engine.spelling import listed, suggest
@@ -28,6 +29,13 @@ VARYING: Final = ("id", "name", "stem", "path")
 """The keys of a unit that differ from file to file in one folder."""
 PLACED: Final = ("id", "dir", "path")
 """The keys that differ between files of one name in different folders."""
+
+
+def check_messages(steps: Sequence[tuple[Pointer, Step]], vars: Mapping[str, str], report: Report) -> None:
+    """Slots of texts that are made for one record."""
+    for template, pointer in (each for at, step in steps for each in step.templates(at)):
+        for slot in template.slots:
+            _check_slot(slot, pointer, (*ROOTS, "record"), vars, report)
 
 
 def check_slots(source: Any, sink: Any, archive: Any, vars: Mapping[str, str], report: Report) -> None:
@@ -48,7 +56,7 @@ def _check_slot(slot: Slot, pointer: Pointer, roots: Collection[str], vars: Mapp
         near = suggest(slot.key, vars)
         help = f"did you mean `{{vars.{near}}}`?" if near else f"declare it: `vars: {{{slot.key}: ..}}`"
         report("M401", pointer, f"`{slot}` names no variable", help, span=slot.span)
-    elif slot.format and not _is_time(slot, vars):
+    elif slot.root != "record" and slot.format and not _is_time(slot, vars):
         report(
             "M404",
             pointer,
@@ -157,27 +165,21 @@ def check_secrets(
     source: Any,
     sink: Any,
     archive: ArchiveOptions,
-    mapping: FieldMap,
+    steps: Sequence[tuple[Pointer, Step]],
     report: Report,
 ) -> None:
     """A secret in a path or a field would be shown; the spec does not check."""
-    templates = {("source", "path"): source.path, ("sink", "path"): sink.path}
-    templates.update({("archive", key): getattr(archive, key) for key in OUTCOMES})
-    for pointer, template in templates.items():
-        for slot in template.slots if template else ():
+    templates: list[tuple[Template, Pointer]] = [(source.path, ("source", "path")), (sink.path, ("sink", "path"))]
+    templates += [(getattr(archive, key), ("archive", key)) for key in OUTCOMES if getattr(archive, key)]
+    templates += [each for at, step in steps for each in step.templates(at)]
+    for template, pointer in templates:
+        for slot in template.slots:
             if slot.root == "vars" and slot.key in secret:
-                report(
-                    "A201",
-                    pointer,
-                    f"the secret `{slot.key}` would show in a path",
-                    "leave it out",
-                    span=slot.span,
-                )
-    picked = [pair for made in walk(mapping.fields) for pair in zip(made.sources, made.places, strict=True)]
-    picked += [(mapping.source, ("mapping", "source"))] if mapping.source else []
-    for path, place in picked:
-        if _shows(path, secret):
-            report("A201", place, f"`{path.text}` would write a secret", "leave it out")
+                message = f"the secret `{slot.key}` would show in a {'text' if pointer[-1] == 'message' else 'path'}"
+                report("A201", pointer, message, "leave it out", span=slot.span)
+    for picked, place in (each for at, step in steps for each in step.picks(at)):
+        if any(_shows(path, secret) for path in paths_in(picked)):
+            report("A201", place, f"`{picked.text}` would write a secret", "leave it out")
 
 
 def _shows(path: Path, secret: Collection[str]) -> bool:

@@ -13,26 +13,27 @@ from urllib.parse import quote
 
 from engine.errors import EngineError, SpecError
 from engine.kinds import Connection, Formatter, Limits, Parser, Sink, Source
-from engine.language.fields import FieldMap
-from engine.language.grammar import parse_mapping
-from engine.language.scopes import vars_shape
+from engine.language.scopes import Known, Scope, vars_shape
 from engine.language.shapes import Shape
-from engine.language.typing import check_map
 from engine.options import INVALID, Pointer, build_component, convert
-from engine.plan import Archive, End, Plan
+from engine.plan import Archive, End, Lookup, Plan
 from engine.registry import components
+from engine.rows.flow import Step
 from engine.sources.files import Files, strip_compression
 from engine.spec import reader
-from engine.spec.checks import check_places, check_secrets, check_slots
+from engine.spec.checks import check_messages, check_places, check_secrets, check_slots
+from engine.spec.contracts import check_contract, contract_of
 from engine.spec.evidence import golden_input, shape_of
 from engine.spec.located import Located, Problems
+from engine.spec.lookups import build_lookup, known_of
+from engine.spec.mapping_files import mapping_of
 from engine.spec.problems import Problem
 from engine.spec.project import Source as Found
 from engine.spec.project import find, used_connections
-from engine.spec.settings import ArchiveOptions, LimitOptions
-from engine.spec.validate import validate
+from engine.spec.settings import ArchiveOptions, ExpectOptions, LimitOptions
 from engine.spec.variables import Secret, Variables, interpolate, places_of_interpolation
 from engine.spelling import listed, suggest
+from engine.steps.map import Map
 from engine.storage.globs import expand
 from engine.storage.local import Local
 
@@ -81,16 +82,19 @@ class Compiler:
         parser, sink = self._parser(source), self._with_formatter(sink)
         limits = self._settings("limits", LimitOptions)
         archive = self._settings("archive", ArchiveOptions)
-        mapping, mapping_doc = self._mapping()
         reading = Limits() if limits is INVALID else Limits(limits.record, limits.depth)
+        lookups = self._lookups(reading)
+        steps, steps_doc = self._steps()
         shape = Shape() if INVALID in (source, parser) else self._shape(parser, source, reading)
-        mapping = self._check_map(mapping, shape)
+        steps, shape = self._check_steps(steps, shape, lookups)
+        contract = self._contract(shape)
         check_slots(source, sink, archive, self.vars.types, self.problems)
         if INVALID in (source, sink, parser, limits, archive):
             return None
-        ends = self._end("source", source), self._end("sink", sink)
-        self._refuse_interpolation(mapping_doc)
-        check_secrets(self.vars.secret, source, sink, archive, mapping, self.problems)
+        ends = self.end(("source",), source), self.end(("sink",), sink)
+        self._refuse_interpolation(steps_doc)
+        check_messages(steps, self.vars.types, self.problems)
+        check_secrets(self.vars.secret, source, sink, archive, steps, self.problems)
         check_places(source, sink, archive, *ends, self.problems)
         self._warn_of_scope(source, sink)
         return Plan(
@@ -100,16 +104,20 @@ class Compiler:
             env=self.env,
             vars=self.vars.values,
             scope=self._scope(),
-            spec_hash=self._hash(mapping_doc),
+            spec_hash=self._hash(steps_doc),
             source=source,
             source_end=ends[0],
             parser=parser,
-            mapping=mapping,
+            steps=tuple(step for _, step in steps),
             sink=sink,
             sink_end=ends[1],
-            columns=_columns(mapping, shape),
+            columns=shape.columns,
             limits=reading,
             max_rejects=limits.max_rejects,
+            max_recovered=limits.max_recovered,
+            lookups={name: lookup for name, (lookup, known) in lookups.items() if known.used},
+            max_lookup=limits.lookup,
+            contract=contract,
             archive=Archive(archive.success, archive.partial, archive.error),
             state_folder=self.found.state_folder,
             sample=self._sample_path(),
@@ -124,14 +132,16 @@ class Compiler:
         return build_component(kind, self.doc[kind], (kind,), self.problems) if kind in self.doc else INVALID
 
     def _parser(self, source: Any) -> Any:
-        if "parser" in self.doc:
-            return self._component("parser")
+        return self._component("parser") if "parser" in self.doc else self.inferred(source, ("source",))
+
+    def inferred(self, source: Any, at: Pointer) -> Any:
+        """The parser that a source's path names."""
         if not isinstance(source, Files):
             return INVALID
         found = by_suffix("parser", source.path.text)
         if found is None:
             help = f"write `parser:`, one of {listed(components('parser'))}"
-            self.problems("S202", ("source", "path"), "the extension names no parser", help)
+            self.problems("S202", (*at, "path"), "the extension names no parser", help)
             return INVALID
         return found
 
@@ -148,31 +158,43 @@ class Compiler:
     def _settings(self, key: str, cls: type) -> Any:
         return convert(cls, self.doc.get(key) or {}, (key,), self.problems)
 
-    def _end(self, part: str, component: Source | Sink) -> End:
-        """Where a source or a sink is; the nameless place is the folder of the spec."""
+    def end(self, at: Pointer, component: Source | Sink) -> End:
+        """Where a source or a sink is; the nameless place is the folder of the file that says it."""
         name = component.connection
+        folder = os.path.dirname(os.path.abspath(self.found.located.origin(at)[0].path))
         if not name:
-            return End(Local(), self.found.folder)
+            return End(Local(), folder)
         declared = self.doc.get("connections") or {}
         if name not in declared:
             near = suggest(name, declared)
             known = f"declared: {listed(declared)}" if declared else f"declare it: `connections: {{{name}: ..}}`"
             help = f"did you mean `{near}`?" if near else known
-            self.problems("S305", (part, "connection"), f"there is no connection `{name}`", help)
-            return End(Local(), self.found.folder, name)
+            self.problems("S305", (*at, "connection"), f"there is no connection `{name}`", help)
+            return End(Local(), folder, name)
         connection: Connection = build_component("connection", declared[name], ("connections", name), self.problems)
         folder = self.found.connection_folders.get(name, self.found.folder)
         return End(connection if connection is not INVALID else Local(), folder, name)
 
-    # --- the mapping and its evidence
+    # --- the steps and their evidence
 
-    def _mapping(self) -> tuple[FieldMap, Any]:
+    def _steps(self) -> tuple[list[tuple[Pointer, Step]], Any]:
+        """The steps, each with its place, and what the spec says of them; `mapping` is one step."""
+        if "steps" not in self.doc:
+            return self._mapping()
+        if "mapping" in self.doc:
+            help = "write it as a step: `{type: map, fields: ..}`"
+            self.problems("S331", ("mapping",), "`mapping` stands beside `steps`", help, key=True)
+        said = self.doc["steps"] if isinstance(self.doc["steps"], list) else []
+        places = [("steps", at) for at in range(len(said))]
+        built = [(at, build_component("step", said[at[1]], at, self.problems)) for at in places]
+        return [(at, step) for at, step in built if step is not INVALID], said
+
+    def _mapping(self) -> tuple[list[tuple[Pointer, Step]], Any]:
         doc = self.doc.get("mapping", {"pass_through": True})
         if isinstance(doc, str):
             doc = self._mapping_file(doc)
-        if not isinstance(doc, dict):
-            return FieldMap(), doc
-        return parse_mapping(doc, ("mapping",), self.problems), doc
+        step = Map.from_spec(doc if isinstance(doc, dict) else {}, ("mapping",), self.problems)
+        return [(("mapping",), step)], doc
 
     def _mapping_file(self, name: str) -> Any:
         """A mapping by path; its problems carry its own positions."""
@@ -186,11 +208,48 @@ class Compiler:
             self.problems.found.extend(error.problems)
             return None
         self.found.located.graft(("mapping",), document)
-        validate(document.value, "mapping", self.problems, ("mapping",))
-        return document.value
+        return mapping_of(document, ("mapping",), self.problems, self.vars.types)
 
-    def _check_map(self, mapping: FieldMap, shape: Shape) -> FieldMap:
-        return check_map(mapping, shape, vars_shape(self.vars.types), self.problems)
+    def _check_steps(
+        self, steps: list[tuple[Pointer, Step]], shape: Shape, lookups: Mapping[str, tuple[Lookup, Known]]
+    ) -> tuple[list[tuple[Pointer, Step]], Shape]:
+        """The steps with their types, and the shape of what comes out."""
+        known = {name: each for name, (_, each) in lookups.items()}
+        scope = Scope(shape, vars_shape(self.vars.types), shape, shape, lookups=known)
+        checked = []
+        for at, step in steps:
+            made, scope = step.check(scope, at, self.problems)
+            checked.append((at, made))
+        own = self.found.located.base
+        for name, each in known.items():
+            if not each.used and self.found.located.origin(("lookups", name))[0] is own:
+                message, help = f"the lookup `{name}` is never used", "leave it out, or name it: `table: ..`"
+                self.problems("M506", ("lookups", name), message, help, key=True, level="warning")
+        return checked, scope.node
+
+    def _lookups(self, limits: Limits) -> dict[str, tuple[Lookup, Known]]:
+        """The lookups that can be read, with what is known of each."""
+        said: Any = self.doc.get("lookups")
+        made: dict[str, tuple[Lookup, Known]] = {}
+        for name in said if isinstance(said, dict) else ():
+            at = ("lookups", name)
+            lookup = None if self.problems.refused(at) else build_lookup(said[name], at, self)
+            known = known_of(lookup, at, limits, self.problems) if lookup else Known([Shape()], Shape())
+            made[name] = lookup or Lookup(), known
+        return made
+
+    def _contract(self, shape: Shape) -> Any:
+        """What the output has to keep, held against what is known of it."""
+        if "expects" not in self.doc:
+            return None
+        options = self._settings("expects", ExpectOptions)
+        if options is INVALID:
+            return None
+        at = ("expects", "schema")
+        contract = contract_of(os.path.join(self.found.folder, options.schema), options.schema, at, self.problems)
+        if contract:
+            check_contract(contract, shape, at, self.problems)
+        return contract
 
     def _sample_path(self) -> str:
         sample = self.doc.get("sample")
@@ -292,16 +351,6 @@ def by_suffix(kind: str, path: str) -> Parser | Formatter | None:
         if all(name.endswith(found.cls.suffixes) for name in names):  # type: ignore[attr-defined]
             return found.cls()  # type: ignore[no-any-return]
     return None
-
-
-def _columns(mapping: FieldMap, shape: Shape) -> tuple[str, ...]:
-    """The keys that every record is written with, in order; empty where only the first record tells."""
-    if not mapping.pass_through:
-        return mapping.columns
-    if not shape.closed:
-        return ()
-    passed = [name for name in shape.fields if name not in (*mapping.columns, *mapping.except_names)]
-    return (*passed, *mapping.columns)
 
 
 __all__ = ["Compiler", "Located", "Problems", "load"]

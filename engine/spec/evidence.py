@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
-from engine.kinds import Limits, Parser
+from engine.kinds import Limits, Parser, Source, Store
 from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_names, of_records, of_texts
 from engine.records import Damage, Value
 from engine.storage.local import LocalStore
@@ -34,9 +37,21 @@ def _names(parser: Parser, path: str, limits: Limits) -> list[str] | None:
 def records_of(parser: Parser, path: str, limits: Limits) -> Iterator[Value]:
     """The records of a file that can be parsed."""
     with open(path, "rb") as raw:
-        stream = unpacked(raw, path, getattr(parser, "compression", "none"))
-        for batch in parser.batches(stream, limits):
-            yield from (value for value in batch.values if not isinstance(value, Damage))
+        yield from _decoded(parser, raw, path, limits)
+
+
+def _decoded(parser: Parser, raw: Any, path: str, limits: Limits) -> Iterator[Value]:
+    stream = unpacked(raw, path, getattr(parser, "compression", "none"))
+    for batch in parser.batches(stream, limits):
+        yield from (value for value in batch.values if not isinstance(value, Damage))
+
+
+def records_in(source: Source, store: Store, parser: Parser, limits: Limits) -> Iterator[Value]:
+    """The records of the first file of a source that names no variables."""
+    unit = next(iter(source.units(store, {}, datetime.now(UTC))), None)
+    if unit is not None:
+        with closing(store.open(unit.stat.path)) as raw:
+            yield from _decoded(parser, raw, unit.stat.path, limits)
 
 
 def golden_input(name: str, folder: str, pattern: str) -> str:

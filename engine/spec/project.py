@@ -2,9 +2,9 @@
 
 A file holds one pipeline, or several under `pipelines:` beside keys that all of them share; `engine run file.yaml:key`
 runs one, and its name is `<file's name>.<key>`. The nearest `engine.yaml` in the spec's folder or above may hold
-`connections`, `vars` and `environments`; what the spec says itself wins, `--env E` lays `environments.E` over the
-project file. Maps merge; a map with another `type`, a list and a plain value replace. A value over a declared variable
-is its default.
+`connections`, `vars`, `lookups` and `environments`; what the spec says itself wins, `--env E` lays `environments.E`
+over the project file. Maps merge; a map with another `type`, a list and a plain value replace. A value over a declared
+variable is its default.
 
 A relative path starts at the folder of the file that says it; with a connection, inside the connection. `${env:NAME}`
 and `${file:path}` stand in connections, variables and options that are secret, and are resolved before anything is
@@ -32,7 +32,7 @@ from engine.spelling import describe, listed, suggest
 PROJECT_FILE: Final = "engine.yaml"
 STATE_FOLDER: Final = ".engine"
 STATE_VARIABLE: Final = "ENGINE_STATE"
-SHARED: Final = ("connections", "vars")
+SHARED: Final = ("connections", "vars", "lookups")
 
 
 @dataclass
@@ -201,7 +201,7 @@ def _lay_project_under(located: Located, path: str, env: str, problems: Problems
 
 def _lay(located: Located, document: Document, layer: Mapping[str, Any], at: Pointer) -> None:
     shared = {key: layer[key] for key in SHARED if isinstance(layer.get(key), dict)}
-    wanted = used_connections(located.value)
+    wanted = used_connections({**layer, **located.value}) | used_connections(layer)
     if "connections" in shared:
         shared["connections"] = {key: each for key, each in shared["connections"].items() if key in wanted}
     if "vars" in shared:
@@ -222,5 +222,6 @@ def _declare(located: Located, document: Document, below: Mapping[str, Any], at:
 
 def used_connections(value: Mapping[str, Any]) -> set[str]:
     """The connections that the spec names; others are not looked at."""
-    ends = (value.get(end) for end in ("source", "sink"))
+    lookups = value.get("lookups")
+    ends = [*(value.get(end) for end in ("source", "sink")), *(lookups.values() if isinstance(lookups, dict) else ())]
     return {str(end["connection"]) for end in ends if isinstance(end, dict) and end.get("connection")}

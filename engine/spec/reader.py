@@ -18,7 +18,7 @@ from engine.spec.problems import Problem, at_mark, in_file
 from engine.spec.scalars import quoted, shortened
 from engine.spelling import closest
 
-__all__ = ["BYTES", "read", "read_text"]
+__all__ = ["BYTES", "events", "read", "read_bytes", "read_text"]
 
 BYTES: Final = 5_000_000
 """A larger file is refused before anything is read of it."""
@@ -39,8 +39,13 @@ def read(path: str, shown: str | None = None) -> Document:
             data = file.read(BYTES + 1)
     except OSError as error:
         raise SpecError([_unreadable(path, shown, error)]) from error
+    return read_bytes(data, shown, json=path.lower().endswith(".json"))
+
+
+def read_bytes(data: bytes, shown: str, json: bool = False) -> Document:
+    """The document in the bytes of a file."""
     _refuse_large(len(data), shown)
-    return read_text(_decoded(data, shown), shown, json=path.lower().endswith(".json"))
+    return read_text(_decoded(data, shown), shown, json)
 
 
 def read_text(text: str, shown: str, json: bool = False) -> Document:
@@ -53,6 +58,13 @@ def read_text(text: str, shown: str, json: bool = False) -> Document:
         return json_reader.parse(source)
     _refuse_signs(source)
     return _YamlReader(source).document()
+
+
+def events(text: str) -> Iterator[Any]:
+    """What YAML sees in a text, step by step, each with its marks: for those who look at how it is written."""
+    import yaml
+
+    return yaml.parse(text, Loader=yaml.CSafeLoader)
 
 
 def _unreadable(path: str, shown: str, error: OSError) -> Problem:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine import registry
-from engine.language.grammar import BLANKS, FIELD_KEYS
+from engine.language.grammar import FIELD_KEYS, MAPPING_KEYS
 from engine.options import object_schema
 from engine.registry import KINDS, class_options
-from engine.spec.settings import ArchiveOptions, LimitOptions, VarOptions
+from engine.spec.settings import ArchiveOptions, ExpectOptions, IndexOptions, LimitOptions, ValueOptions, VarOptions
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 NAME: Final = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"}
@@ -39,7 +39,7 @@ def spec_schema() -> Schema:
 
 def project_schema() -> Schema:
     """The schema of `engine.yaml`; connections are looked at where a spec uses them."""
-    shared = {"connections": {"type": "object"}, "vars": _vars()}
+    shared = {"connections": {"type": "object"}, "vars": _vars(), "lookups": {"type": "object"}}
     environment = {
         "type": "object",
         "properties": shared,
@@ -86,9 +86,22 @@ def _pipeline_keys() -> Schema:
             "$ref": "#/$defs/parser",
             "description": "Bytes to records; by the source's extension unless given.",
         },
-        "mapping": {"$ref": "#/$defs/mapping_or_path", "description": "How each output field is made."},
+        "lookups": {
+            "type": "object",
+            "additionalProperties": {"$ref": "#/$defs/lookup"},
+            "propertyNames": {"pattern": "^[A-Za-z][A-Za-z0-9_]*$"},
+            "description": "Tables by name: `values`, or a source with `index`, read once a run.",
+        },
+        "mapping": {"$ref": "#/$defs/mapping_or_path", "description": "How each output field is made: one step `map`."},
+        "steps": {
+            "type": "array",
+            "items": {"$ref": "#/$defs/step"},
+            "minItems": 1,
+            "description": "What happens to records, one step after the other; instead of `mapping`.",
+        },
         "sink": {"$ref": "#/$defs/sink", "description": "Where records go."},
         "limits": _options(LimitOptions, "`limits`"),
+        "expects": _options(ExpectOptions, "`expects`"),
         "archive": _options(ArchiveOptions, "`archive`"),
         "sample": {"type": "string", "description": "A file that shows what comes in: evidence for `check`."},
     }
@@ -114,25 +127,58 @@ def definitions() -> Schema:
     made: Schema = {}
     for kind in KINDS:
         for name, found in registry.components(kind).items():
-            made[f"{kind}.{name}"] = _described(found.options, name, f"{kind} `{name}`", found.doc)
-        made[kind] = _by_type(kind, list(registry.components(kind)))
+            made[f"{kind}.{name}"] = _described(found.options, name, f"{kind} `{name}`", found.doc, _keys(found.keys))
+        made[kind] = _by_type(kind, registry.components(kind))
     for name, resolver in registry.resolvers().items():
         made[f"resolver.{name}"] = _described(resolver.options, name, f"resolver `{name}`", resolver.doc)
-    made["resolver"] = _by_type("resolver", list(registry.resolvers()))
-    return {**made, **_field_definitions()}
+    made["resolver"] = _by_type("resolver", registry.resolvers())
+    return {**made, **_lookup_definitions(), **_field_definitions()}
 
 
-def _described(options: tuple[registry.Option, ...], name: str, title: str, doc: str) -> Schema:
-    schema = object_schema(options, {"type": {"const": name}})
+def _lookup_definitions() -> Schema:
+    """A table of values, or a source of any type with an index."""
+    index = tuple(class_options(IndexOptions))
+    made: Schema = {"lookup.values": _options(ValueOptions, "a lookup of `values`")}
+    for name, found in registry.components("source").items():
+        title = f"a lookup over `{name}`"
+        made[f"lookup.{name}"] = _described((*found.options, *index), name, title, found.doc)
+    chosen = _by_type("source", registry.components("source"))["else"]
+    made["lookup"] = {
+        "type": "object",
+        "title": "a lookup",
+        "if": {"required": ["values"]},
+        "then": {"$ref": "#/$defs/lookup.values"},
+        "else": {**chosen, "title": "a lookup", "x-kind": "lookup", "allOf": [
+            {**case, "then": {"$ref": case["then"]["$ref"].replace("/source.", "/lookup.")}} for case in chosen["allOf"]
+        ]},
+    }  # fmt: skip
+    # It is never there, or `then` would hold: for editors, which offer what `else` knows.
+    values = made["lookup.values"]["properties"]["values"]
+    made["lookup"]["else"]["properties"] = {**chosen["properties"], "values": values}
+    return made
+
+
+def _described(
+    options: tuple[registry.Option, ...], name: str, title: str, doc: str, keys: Mapping[str, Any] | None = None
+) -> Schema:
+    schema = object_schema(options, {"type": {"const": name}, **(keys or {})})
     return {"title": title, "description": doc, **schema}
 
 
-def _by_type(kind: str, names: list[str]) -> Schema:
+def _by_type(kind: str, members: Mapping[str, registry.Component | registry.Resolver]) -> Schema:
     """A bare name, or a map whose `type` picks the one schema that it is held against."""
     cases = [
-        {"if": {"properties": {"type": {"const": name}}}, "then": {"$ref": f"#/$defs/{kind}.{name}"}} for name in names
+        {
+            "if": {"type": "object", "properties": {"type": {"const": name}}, "required": ["type"]},
+            "then": {"$ref": f"#/$defs/{kind}.{name}"},
+        }
+        for name in members
     ]
-    named = {"enum": names, "title": kind}
+    named = {
+        "enum": list(members),
+        "enumDescriptions": [_sentence(each.doc) for each in members.values()],
+        "title": kind,
+    }
     choice = {
         "title": f"a {kind}",
         "properties": {"type": named},
@@ -146,11 +192,26 @@ def _by_type(kind: str, names: list[str]) -> Schema:
         "then": named,
         "else": choice,
         "title": kind,
+        **_offered(named),
     }
 
 
+def _offered(what: Schema) -> Schema:
+    """What editors offer where nothing is written yet: they do not look behind `then`. Refuses nothing."""
+    return {"anyOf": [True, what]}
+
+
+def _sentence(doc: str) -> str:
+    """What an editor shows beside a name: the first paragraph, on one line."""
+    return " ".join(doc.strip().split("\n\n")[0].split())
+
+
+def _keys(keys: Mapping[str, tuple[Mapping[str, Any], str]]) -> Schema:
+    return {name: {**schema, "description": doc} for name, (schema, doc) in keys.items()}
+
+
 def _field_definitions() -> Schema:
-    keys = {name: {**schema, "description": doc} for name, (schema, doc) in FIELD_KEYS.items()}
+    keys = _keys(FIELD_KEYS)
     field = {
         "type": "object",
         "properties": keys,
@@ -160,19 +221,7 @@ def _field_definitions() -> Schema:
     }
     paths = {"type": "array", "items": {"type": "string"}, "minItems": 1}
     mapping = {
-        "fields": {"$ref": "#/$defs/fields", "description": "The fields by their targets, in the order written."},
-        "pass_through": {
-            "title": "`pass_through`",
-            "type": ["boolean", "object"],
-            "properties": {"except": {"type": "array", "items": {"type": "string"}}},
-            "additionalProperties": False,
-            "description": "Copy the input's fields first, but never one that `fields` names.",
-        },
-        "blank": {
-            "enum": list(BLANKS),
-            "description": "How blank results are written, unless a field says otherwise.",
-        },
-        "source": {"type": "string", "description": "What the paths of the map are relative to."},
+        **_keys(MAPPING_KEYS),
         "dialect": {"enum": ["engine"], "description": "The dialect of a mapping file: this one."},
     }
     return {
@@ -193,6 +242,7 @@ def _field_definitions() -> Schema:
             "if": {"type": "array"},
             "then": {"items": {"$ref": "#/$defs/resolver"}, "minItems": 1},
             "else": {"$ref": "#/$defs/resolver"},
+            **_offered({"$ref": "#/$defs/resolver"}),
         },
         "mapping": {
             "type": "object",

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+from engine.kinds import Parser
 from engine.language.quantities import Share, Size
+from engine.language.tables import Many, Miss
 from engine.language.templates import Template
+from engine.language.values import Pick
+from engine.records import MISSING
 from engine.registry import Doc
 
 
@@ -31,10 +35,48 @@ class LimitOptions:
         Share | None,
         Doc("Rejects that a unit may have, as a count or a percentage of the records read; with more it is refused."),
     ] = None
+    max_recovered: Annotated[
+        Share | None,
+        Doc("Uses of `on_error` other than `reject` that a unit may have, as a count or a percentage of its records."),
+    ] = None
+    lookup: Annotated[Size, Doc("Bytes that the files of one lookup may have: it is held in memory.")] = Size(
+        256 * 2**20
+    )
     record: Annotated[Size, Doc("Bytes that one record may have, such as `16MiB` (B KB MB GB KiB MiB GiB).")] = Size(
         16 * 2**20
     )
     depth: Annotated[int, Doc("Levels that one record may nest.", min=1, max=900)] = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyOptions:
+    """What becomes of a key that a lookup does not have, or has more than once; a use may say otherwise."""
+
+    miss: Annotated[Miss, Doc("Where nothing is found: a reject, the value itself, or blank.")] = "reject"
+    many: Annotated[Many, Doc("Where several are found: a reject, the first, or all.")] = "reject"
+    default: Annotated[Any, Doc("What stands for nothing found.")] = MISSING
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions(PolicyOptions):
+    """How a source becomes a lookup."""
+
+    index: Annotated[Any, Doc("What its records are found by: a path, or a list of them.", type=Pick | list[Pick])]
+    parser: Annotated[Parser | None, Doc("Bytes to records; by the path's extension unless given.")] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValueOptions(PolicyOptions):
+    """A lookup that is written in the spec."""
+
+    values: Annotated[dict[str, Any], Doc("Each key, as the text written, and what it gives.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectOptions:
+    """What the output has to keep, before it is published."""
+
+    schema: Annotated[str, Doc("A file with the JSON Schema of one record that is written.")]
 
 
 @dataclass(frozen=True, kw_only=True)

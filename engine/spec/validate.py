@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
+from engine.dialect.words import ours_for_key, ours_for_resolver
 from engine.options import Pointer
 from engine.registry import KINDS, load_third_party
 from engine.spec.located import Problems
@@ -92,15 +93,52 @@ def _validator(what: str) -> Any:
     return extend(Draft202012Validator, {"allOf": all_of, "$ref": ref, "if": if_})(schema)  # type: ignore[no-untyped-call]
 
 
+def is_schema(schema: Any) -> str:
+    """What is wrong with a user's own JSON Schema; empty where it is one."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return str(error.message)
+    return ""
+
+
+def keeps(schema: Mapping[str, Any]) -> Callable[[Any], str]:
+    """The function that says what is wrong with a record under a user's schema; empty where it keeps it."""
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    validator = Draft202012Validator(schema)
+
+    def wrong(record: Any) -> str:
+        error = best_match(validator.iter_errors(record))
+        return f"`{'.'.join(map(str, error.absolute_path)) or 'the record'}`: {error.message}" if error else ""
+
+    return wrong
+
+
 def _say_extra(error: Any, at: Pointer, problems: Problems) -> None:
     keys = error.schema.get("properties", {})
     known = [key for key in keys if key != "type" or "const" not in keys[key]]
     for name in error.instance:
         if name not in keys and not str(name).startswith("x-"):
+            if _is_foreign(_owner(error), ours_for_key(str(name)), f"`{name}`", (*at, name), problems, key=True):
+                continue
             near = suggest(str(name), known) or akin(str(name), known)
             names = listed(known[:MANY]) + (", …" if len(known) > MANY else "")
             help = f"did you mean `{near}`?" if near else f"known: {names}" if known else "it takes no options"
             problems("S201", (*at, name), f"`{name}` is not a key of {_owner(error)}", help, key=True)
+
+
+def _is_foreign(owner: str, ours: str, said: str, at: Pointer, problems: Problems, *, key: bool = False) -> bool:
+    """Whether a word stands there that only mapping files of the SDK have; it is said what ours is."""
+    found = bool(ours) and owner in ("a field", "a mapping", "resolver")
+    if found:
+        help = f"write {ours}; a mapping file in its dialect says `dialect: sdk`"
+        problems("S341", at, f"{said} is a word of the SDK", help, key=key)
+    return found
 
 
 def _owner(error: Any) -> str:
@@ -154,6 +192,8 @@ def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
     near = suggest(str(error.instance), choices) or akin(str(error.instance), choices)
     help = f"did you mean `{near}`?" if near else f"known: {listed(choices)}"
     kind = error.schema.get("title")
+    if _is_foreign(str(kind), ours_for_resolver(str(error.instance)), f"`{error.instance}`", at, problems):
+        return
     if kind:
         problems("S204", at, f"`{describe(error.instance)}` is not a {kind}", help)
     else:

@@ -23,7 +23,7 @@ from engine.parsers.csv import Csv
 from engine.parsers.jsonl import Jsonl
 from engine.records import Batch, Damage, Digits, Instant, Span
 from engine.registry import components, resolvers
-from engine.rows import RowMapper
+from engine.rows.mapper import RowMapper
 
 NAMES = ["a", "b", "c", "id", "line items", "0"]
 UNIT = {

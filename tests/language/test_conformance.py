@@ -13,16 +13,24 @@ import pytest
 
 from engine.errors import OptionError, RecordError, UnitError
 from engine.kinds import Limits
-from engine.language.frames import Context
+from engine.language.expressions import (
+    Condition,
+    Expression,
+    condition_shape,
+    decider,
+    evaluator,
+    expression_shape,
+)
+from engine.language.frames import Context, Frame
 from engine.language.grammar import parse_mapping
-from engine.language.scopes import vars_shape
+from engine.language.scopes import Scope, vars_shape
 from engine.language.shapes import ANY, of_records, of_texts, type_of
 from engine.language.templates import Template, file_part
 from engine.language.typing import check_map
 from engine.options import build_component
 from engine.parsers import _lines
 from engine.records import MISSING, Batch, Damage, Digits, Instant
-from engine.rows import RowMapper
+from engine.rows.mapper import RowMapper
 
 CASES = Path(__file__).parents[2] / "fixtures" / "conformance"
 READ = {
@@ -102,15 +110,20 @@ def component(kind, doc):
 # --- mappings -----------------------------------------------------------------------------------------------
 
 
-def checked(group):
-    """The group's mapping as a plan has it, and what check says of it."""
-    report = Report()
-    mapping = parse_mapping(untag(group["mapping"]), (), report)
+def evidence(group):
+    """What check knows of the records and the variables of a group."""
     shape = of_texts() if group.get("texts") else ANY
     if "sample" in group:
         shape = of_records([untag(record) for record in group["sample"]])
     types = {name: type_of(untag(value)) for name, value in group.get("vars", {}).items()}
-    return check_map(mapping, shape, vars_shape(types), report), report
+    return shape, vars_shape(types)
+
+
+def checked(group):
+    """The group's mapping as a plan has it, and what check says of it."""
+    report = Report()
+    mapping = parse_mapping(untag(group["mapping"]), (), report)
+    return check_map(mapping, *evidence(group), report), report
 
 
 def mapped(mapper, record):
@@ -224,3 +237,50 @@ def test_template(group):
         except (OptionError, UnitError) as error:
             outcome = {"error": error.code}
         assert outcome == {key: untag(case[key]) for key in ("result", "error") if key in case}, case
+
+
+# --- expressions --------------------------------------------------------------------------------------------
+
+
+def parsed_expression(case):
+    """The expression or condition of a case, and what checks and compiles it; or the code it is refused with."""
+    try:
+        if "condition" in case:
+            return Condition.parse(untag(case["condition"])), condition_shape, decider
+        return Expression.parse("=" + untag(case["expression"])), expression_shape, evaluator
+    except OptionError as error:
+        return error.code
+
+
+def evaluated(make, group, case):
+    """What one record gives."""
+    vars = {name: untag(value) for name, value in group.get("vars", {}).items()}
+    given = untag(case["given"])
+    before = copy.deepcopy(given)
+    frame = Frame(given, Context(vars, RUN, UNIT))
+    frame.number = 1
+    try:
+        return {"result": look(make(frame))}
+    except RecordError as error:
+        return {"error": error.code}
+    finally:
+        assert look(before) == look(given), "the input was changed"
+
+
+@pytest.mark.parametrize("group", list(groups("expressions")))
+def test_expression(group):
+    shape, types = evidence(group)
+    for case in group["cases"]:
+        parsed = parsed_expression(case)
+        if isinstance(parsed, str):
+            assert (parsed, None) == (case.get("error"), case.get("given")), case
+            continue
+        made, check, compiled = parsed
+        report = Report()
+        check(made, (), Scope(shape, types, shape, shape), report)
+        if "given" not in case:
+            assert report.errors == case.get("check"), case
+            continue
+        wanted = {"error": case["error"]} if "error" in case else {"result": look(untag(case["result"]))}
+        assert evaluated(compiled(made), group, case) == wanted, case
+        assert "error" in case or not report.errors, case

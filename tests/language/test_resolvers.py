@@ -17,7 +17,8 @@ from engine.errors import OptionError, RecordError
 from engine.records import MISSING, Digits, Instant
 
 CASES = Path(__file__).parents[2] / "fixtures" / "conformance" / "resolvers"
-FAMILIES = ("text", "digest", "number", "truth", "time")
+FAMILIES = ("text", "digest", "number", "truth", "time", "structure")
+KNOWN = {*registry.TYPES, "any"}
 READ = {
     "$decimal": Digits,
     "$float": float,
@@ -25,10 +26,13 @@ READ = {
     "$instant": Instant.fromisoformat,
     "$local": datetime.fromisoformat,
     "$missing": lambda _: MISSING,
+    "$repeat": lambda said: "".join(text * count for text, count in said),
+    "$int": lambda said: int("".join(text * count for text, count in said)),
 }
 TOTAL = {  # resolvers that refuse no value of the types they take
     *("trim", "upper", "lower", "title", "squeeze", "slug", "strip_tags", "split", "slice", "truncate"),
     *("normalize", "mask", "hash", "hmac", "uuid5", "epoch"),
+    *("list", "first", "last", "unique", "flatten", "pick", "drop", "length", "null_if"),
 }
 DIGESTS = {
     "hash",
@@ -39,6 +43,7 @@ DIGESTS = {
     "float",
     "slice",
     "band",
+    *("json", "to_json", "first", "last", "count", "length"),
 }  # theirs is never the same by rule
 
 
@@ -74,6 +79,8 @@ def look(value):
     """What has to be equal: the type, the digits of a number, the offset of a moment."""
     if isinstance(value, list):
         return [look(item) for item in value]
+    if isinstance(value, dict):
+        return [(key, look(item)) for key, item in value.items()]
     kind = next(k for k in (bool, int, float, Decimal, Instant, datetime, date, object) if isinstance(value, k))
     if kind is Decimal:
         return kind, getattr(value, "text", str(value))
@@ -94,7 +101,7 @@ def groups():
 
 
 def of_families():
-    return [r for r in registry.resolvers().values() if r.family in FAMILIES]
+    return [r for r in registry.resolvers().values() if r.family in FAMILIES or r.name == "null_if"]
 
 
 @pytest.mark.parametrize("group", list(groups()))
@@ -135,9 +142,9 @@ def test_every_resolver_has_cases_that_change_that_stay_and_that_are_refused():
 
 def test_what_is_given_and_taken_are_types_of_the_language():
     for resolver in of_families():
-        assert set(resolver.takes) <= set(registry.TYPES)
+        assert set(resolver.takes) <= KNOWN
         for kind in resolver.takes:
-            assert resolver.result({}, kind) in registry.TYPES
+            assert resolver.result({}, kind) in KNOWN
         options.object_schema(resolver.options)
 
 
@@ -158,6 +165,13 @@ VALUES = {
         lambda time: Instant.combine(time.date(), time.timetz())),
     "list": st.lists(st.none() | st.text() | st.integers(0, 10**2000) | st.lists(st.text())),
 }  # fmt: skip
+SCALARS = st.none() | st.one_of([VALUES[name] for name in registry.SCALARS])
+TREES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner), max_leaves=12
+)
+VALUES["list"] |= st.lists(TREES) | st.one_of([st.lists(VALUES[name]) for name in registry.SCALARS])
+VALUES["object"] = st.dictionaries(st.text(max_size=3), TREES)
+VALUES["any"] = TREES
 NEEDED = {
     "replace": [{"pattern": "x*|[a-c]", "to": "-\\0"}, {"pattern": "\\B|(é)", "to": "\\1"}],
     "extract": [{"pattern": "(\\pL+)?."}],
@@ -191,6 +205,10 @@ NEEDED = {
         {"to": "iso8601", "zone": "+14:00"},
         {"to": "epoch", "zone": "UTC"},
     ],
+    "sort": [{}, {"by": "-@"}, {"by": ["a", "-b.c", "[0]"]}],
+    "pick": [{"keys": ["a", ""]}],
+    "drop": [{"keys": "a"}],
+    "null_if": [{"values": ["0", "2024-01-31", "1e999999"]}, {"values": [0, True, ".5"]}],
     "shift": [{"months": 1}, {"years": -2000}, {"days": 10**15}, {"seconds": 86400}],
 }
 
@@ -265,6 +283,69 @@ def test_long_texts_take_linear_time():
     assert perf_counter() - started < 20
 
 
+@given(st.lists(TREES))
+def test_unique_keeps_the_first_of_each_and_nothing_else(items):
+    function = ready("unique")
+    once = function(items)
+    assert function([*once, *items]) == once
+    assert all(any(item is kept for item in items) for kept in once)
+
+
+@given(st.lists(st.none() | st.integers() | st.decimals(allow_nan=False) | st.floats(allow_nan=False)))
+def test_sort_orders_numbers_and_is_stable(items):
+    there = [item for item in items if item is not None]
+    exact = [Decimal(repr(item)) if isinstance(item, float) else Decimal(item) for item in there]
+    places = sorted(range(len(there)), key=exact.__getitem__)
+    assert look(ready("sort")(items)) == look([*(there[i] for i in places), *[None] * (len(items) - len(there))])
+    assert look(ready("sort")(ready("sort")(items))) == look(ready("sort")(items))
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_json_reads_what_to_json_writes(value):
+    assert look(ready("json")(ready("to_json")(value))) == look(value)
+
+
+def test_lists_of_a_million_and_hostile_ones_take_linear_time():
+    prime = 2**61 - 1  # Python's hash of a number is its rest by this
+    million = list(range(1_000_000))
+    started = perf_counter()
+    assert ready("unique")([n * prime for n in range(100_000)])[-1] == 99_999 * prime
+    assert len(ready("unique")([Decimal(n * prime) for n in range(100_000)])) == 100_000
+    assert ready("unique")(million * 2) == million
+    assert ready("sort")(million[::-1]) == million
+    assert ready("flatten")([[n] for n in million]) == million
+    assert len(ready("sort")([Decimal(n) if n % 2 else 10**900 + n for n in range(20_000)])) == 20_000
+    assert perf_counter() - started < 20
+
+
+def test_what_nests_too_deeply_is_a_reject():
+    deep = []
+    for _ in range(5_000):
+        deep = [deep]
+    for name in ("unique", "to_json"):
+        assert outcome(ready(name), [deep]) == ("error", "R105")
+
+
+@pytest.mark.parametrize("value", [10**4300, [10**5000]], ids=["one", "inside"])
+def test_what_json_cannot_hold(value):
+    assert outcome(ready("to_json"), value) == ("error", "R224")
+
+
+def test_what_was_given_is_not_changed():
+    items = [[3], [1], [2], [1]]
+    for name, written in (("sort", {"by": "[0]"}), ("unique", {}), ("flatten", {})):
+        assert ready(name, **written)(items) is not items
+    assert items == [[3], [1], [2], [1]]
+    value = {"a": 1, "b": 2}
+    ready("pick", keys="a")(value)
+    ready("drop", keys="a")(value)
+    assert value == {"a": 1, "b": 2}
+
+
 def test_the_secret_of_hmac_may_come_wrapped():
     class Secret:
         def reveal(self):
@@ -287,6 +368,21 @@ def test_the_secret_of_hmac_may_come_wrapped():
         ("split", {"by": ",", "take": "middle"}, "M310"),
         ("split", {"by": ",", "take": -1}, "M310"),
         ("uuid5", {"namespace": "shop"}, "M311"),
+        ("sort", {"by": ""}, "M201"),
+        ("sort", {"by": "-"}, "M201"),
+        ("sort", {"by": []}, "M201"),
+        ("sort", {"by": 5}, "M201"),
+        ("sort", {"by": ["a", None]}, "M201"),
+        ("sort", {"by": "a[*].b"}, "M201"),
+        ("sort", {"by": "$vars.key"}, "M201"),
+        ("sort", {"by": "-a, b"}, "M201"),
+        ("sort", {"by": ["a", "$key"]}, "M202"),
+        ("sort", {"by": ["a", "b..c"]}, "M201"),
+        ("null_if", {"values": ["a", ""]}, "M305"),
+        ("null_if", {"values": [None]}, "M305"),
+        ("null_if", {"values": [["a"]]}, "M305"),
+        ("null_if", {"values": "$vars.none"}, "M105"),
+        ("date", {"format": "%-d%-m%Y"}, "M307"),
         ("uuid5", {"namespace": "g2345678-1234-5678-1234-567812345678"}, "M311"),
     ],
 )
@@ -317,6 +413,20 @@ def test_options_that_do_not_parse(name, written, code):
             {},
             "2024-01-31T10:00:00Z",
             "`2024-01-31T10:00:00Z` is a moment: say the `zone` to take its day in",
+        ),
+        ("json", {}, "{'a': 1}", "`{'a': 1}` is not JSON: object keys must be strings (byte 1)"),
+        ("json", {}, "[" * 600, f"`{'[' * 60}…` nests more than 256 levels"),
+        ("json", {}, "\ud800", "half a character is not JSON"),
+        ("to_json", {}, "\ud800", "half a character cannot be written as JSON"),
+        ("sort", {}, ["M", 38], "text `M` and number `38` have no order: convert them first"),
+        ("sort", {}, [{"n": 1}], "object `{'n': 1}` has no order: say what to sort `by`"),
+        ("sort", {"by": "-n"}, ["a"], "`by: -n` is asked of text `a`: leave `by` out"),
+        ("count", {}, "a", "`count` takes list or object, found text `a`"),
+        (
+            "date",
+            {"format": "%d/%m/%Y"},
+            "1/2/2024",
+            "`1/2/2024` is not a time written as `%d/%m/%Y`: say `%-d/%-m/%Y`",
         ),
         ("date", {"format": "%d/%m/%Y"}, "1/2/24", "`1/2/24` is not a time written as `%d/%m/%Y`"),
         ("instant", {}, "2024-01-31", "`2024-01-31` is a day: say its `zone` to make it a moment"),

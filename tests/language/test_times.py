@@ -74,12 +74,47 @@ def test_formats_that_do_not_say_one_time_can_only_be_written(text):
     assert raised.value.code == "M307"
 
 
-@pytest.mark.parametrize("text", ["%Q", "%", "%Y-%", "%Z", "%-d", "%e", "yyyy-MM-dd", "ISO8601", "", 7, None, "%E"])
+@pytest.mark.parametrize(
+    "text", ["%Q", "%", "%Y-%", "%Z", "%-j", "%-", "%-%", "%e", "yyyy-MM-dd", "ISO8601", "", 7, None, "%E"]
+)
 def test_unknown_codes(text):
     with pytest.raises(OptionError) as raised:
         TimeFormat.parse(text)
     assert raised.value.code == "M307"
     assert all(code in raised.value.help for code in CODES)
+
+
+@pytest.mark.parametrize("text", ["%-d%-m%Y", "%Y%-m%-d", "%-m%d%-H %Y %M", "%Y%j %-H1%-I %p"])
+def test_formats_whose_texts_can_be_read_in_two_ways(text):
+    with pytest.raises(OptionError) as raised:
+        InputFormat.parse(text)
+    assert raised.value.code == "M307"
+    assert TimeFormat.parse(text).write(datetime(2024, 1, 5, 10))
+
+
+@given(st.datetimes())
+def test_numbers_without_zeros_are_read_as_written(time):
+    for text in ("%-d.%-m.%Y %-H:%M:%S.%f", "%Y%-m/%-d, %-I%p%M%S%f", "%-d%B%Y%-H%M%S%f"):
+        format = InputFormat(text)
+        assert format.read(format.write(time)) == time
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "hint"),
+    [
+        ("%m/%d/%Y", "1/5/2024", ": say `%-m/%-d/%Y`"),
+        ("%dd %b %Y %%", "5d Jan 2024 %", ": say `%-dd %b %Y %%`"),
+        ("%m/%d/%Y", "1/5/24", ""),
+        ("%-m/%d/%Y", "1/5/2024", ": say `%-m/%-d/%Y`"),
+        ("%d%m%Y", "152024", ""),
+        ("%d.%m.%Y", "31.02.2026", ""),
+        ("%-m/%-d/%Y", "1/5/24", ""),
+    ],
+)
+def test_a_text_without_zeros_is_told_its_format(format, text, hint):
+    with pytest.raises(RecordError) as raised:
+        InputFormat(format).read(text)
+    assert raised.value.message == f"`{text}` is not a time written as `{format}`{hint}"
 
 
 @pytest.mark.parametrize(("text", "near"), [("Europe/Berlim", "`Europe/Berlin`"), ("berlin", "`Europe/Berlin`"),

@@ -1,0 +1,67 @@
+"""What to write where `check` refuses an operand: the resolver to call, around the words that stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.language.expressions.operators import TIMES
+from engine.registry import NUMBERS
+
+
+def decided(said: str, type: str) -> str:
+    if type == "text":
+        return f'write `present({said})`, `bool({said})`, or compare it: `{said} == ".."`'
+    if type in NUMBERS:
+        return f"compare it: `{said} != 0`"
+    return f"write `count({said}) > 0`" if type == "list" else f"write `present({said})`"
+
+
+def calculated(sign: str, said: str, type: str, kinds: tuple[str, str]) -> str:
+    """What to write where an operand is none to calculate with."""
+    if type == "text":
+        joins = ", or `text(..)` around the number to join" if sign == "+" and "number" in kinds else ""
+        return f"write `int({said})` or `decimal({said})`{joins}"
+    if type in TIMES or set(kinds) & set(TIMES):
+        if "number" in kinds:
+            return 'a time moves by `duration("7d")`, or with `shift(x, days=n)`'
+        return 'write `date(x, zone="..")` or `instant(x, zone="..")` around one of them'
+    if type in ("list", "object"):
+        return "take one value of it, or `sum`"
+    return "write `1 if x else 0`" if type == "bool" else "write another operator"
+
+
+def incomparable(said: str, kind: str) -> str:
+    if kind == "bool":
+        return f"write `{said}` or `not {said}`"
+    return f"compare a part of it, or `count({said})`"
+
+
+def converted(left: tuple[str, str, bool], right: tuple[str, str, bool]) -> tuple[str, int]:
+    """What to write around which operand: each is its words, its type, and whether it is written down."""
+    sides = (left, right)
+    if "text" in (left[1], right[1]):
+        return _text_converted(sides, 0 if left[1] == "text" else 1)
+    for wanted, found in (("date", "instant"), ("instant", "local"), ("date", "local")):
+        if {left[1], right[1]} == {wanted, found}:
+            wrong = 0 if left[1] == found else 1
+            zone = "" if (wanted, found) == ("date", "local") else ', zone=".."'
+            return f"write `{wanted}({sides[wrong][0]}{zone})`", wrong
+    return "they are never the same", 1
+
+
+def _text_converted(sides: Sequence[tuple[str, str, bool]], text: int) -> tuple[str, int]:
+    """The text is made what the other one is; a number or truth value that is written down may be meant as a text."""
+    said, _, written = sides[text]
+    other, wanted, other_written = sides[1 - text]
+    if other_written and wanted in (*NUMBERS, "bool"):
+        return f'write `{wanted}({said})`, or `"{other}"` for the text', text
+    if written and wanted in (*NUMBERS, "bool"):
+        return f"write `text({other})`, or {said} without quotes", 1 - text
+    if wanted in ("local", "list", "object"):
+        return 'write `instant(.., zone="..")` around both', text
+    return f"write `{wanted}({said})`", text
+
+
+def searched(said: str, type: str) -> str:
+    """What to write where `in` looks into no list."""
+    return f'write `present(extract({said}, ".."))` with a pattern' if type == "text" else "write a list: `[a, b]`"

@@ -1,0 +1,60 @@
+"""A value where a spec makes or picks one: a path, or behind a leading `=` an expression."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from engine.language.expressions import Expression, evaluator, expression_shape
+from engine.language.frames import Frame
+from engine.language.paths import Path, getter
+from engine.language.scopes import Scope, path_shape
+from engine.language.shapes import Shape
+from engine.options import Pointer, Report
+from engine.records import MISSING, Value, is_blank
+
+Picked = Path | Expression
+
+
+class Pick:
+    """The type of an option that picks a value."""
+
+    kind = "path or `=expression`"
+    schema = {"type": "string", "minLength": 1}  # noqa: RUF012
+
+    @classmethod
+    def parse(cls, value: Any) -> Picked:
+        """The path or the expression that a text says."""
+        return Expression.parse(value) if str(value).startswith("=") else Path.parse(value)
+
+
+def picker(picked: Picked) -> Callable[[Frame], Value]:
+    """The function that gives the value from a frame."""
+    return evaluator(picked) if isinstance(picked, Expression) else getter(picked)
+
+
+def first_picker(several: Sequence[Picked]) -> Callable[[Frame], Value]:
+    """The first value that is not blank; missing where all are. What comes after it is not looked at."""
+    if len(several) == 1:
+        return picker(several[0])
+    pickers = [picker(each) for each in several]
+
+    def first(frame: Frame) -> Value:
+        for pick in pickers:
+            value = pick(frame)
+            if not is_blank(value):
+                return value
+        return MISSING
+
+    return first
+
+
+def pick_shape(picked: Picked, pointer: Pointer, scope: Scope, report: Report) -> Shape:
+    """What it gives, as far as the evidence tells; problems go to the report."""
+    shape = expression_shape if isinstance(picked, Expression) else path_shape
+    return shape(picked, pointer, scope, report)  # type: ignore[arg-type]
+
+
+def paths_in(picked: Picked) -> tuple[Path, ...]:
+    """Every path that it reads."""
+    return tuple(path for path, _ in picked.paths) if isinstance(picked, Expression) else (picked,)

@@ -1,0 +1,77 @@
+"""Lookups of a spec: built from what it says, with what `check` knows of their keys and records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+from engine.errors import EngineError
+from engine.kinds import Limits, Source
+from engine.language.scopes import Known, Scope
+from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_records, of_texts
+from engine.language.tables import Policy
+from engine.language.values import pick_shape
+from engine.options import INVALID, Pointer, Report, build_component, convert
+from engine.plan import End, Lookup
+from engine.records import Value
+from engine.registry import class_options
+from engine.spec.evidence import records_in
+from engine.spec.settings import IndexOptions, ValueOptions
+
+
+class Ends(Protocol):
+    """What lookups need of the compiler: where a source is, which parser its path names, where problems go."""
+
+    problems: Any
+
+    def end(self, at: Pointer, component: Source) -> End:
+        """Where a source is."""
+
+    def inferred(self, source: Any, at: Pointer) -> Any:
+        """The parser that a source's path names."""
+
+
+def build_lookup(doc: Mapping[str, Any], at: Pointer, ends: Ends) -> Lookup | None:
+    """The lookup that a spec says, None where it has a problem."""
+    report: Report = ends.problems
+    if "values" in doc:
+        said = convert(ValueOptions, doc, at, report)
+        return None if said is INVALID else Lookup(values=said.values, policy=_policy(said))
+    own = {option.name for option in class_options(IndexOptions)}
+    source = build_component("source", {key: each for key, each in doc.items() if key not in own}, at, report)
+    said = convert(IndexOptions, {key: each for key, each in doc.items() if key in own}, at, report)
+    if INVALID in (source, said):
+        return None
+    parser = said.parser or ends.inferred(source, at)
+    if parser is INVALID:
+        return None
+    index = tuple(said.index) if isinstance(said.index, Sequence) else (said.index,)
+    return Lookup(source=source, end=ends.end(at, source), parser=parser, index=index, policy=_policy(said))
+
+
+def _policy(said: Any) -> Policy:
+    return Policy(said.miss, said.many, said.default)
+
+
+def known_of(lookup: Lookup, at: Pointer, limits: Limits, report: Report) -> Known:
+    """What its values, or the records that are there now, show of it; an index that leads nowhere is reported."""
+    if lookup.values is not None:
+        return Known.of_values(lookup.values, lookup.policy)
+    texts = bool(lookup.parser and lookup.parser.text_values)
+    found = of_records(_sample(lookup, limits), texts=texts)
+    shape = found if found.type == "object" else of_texts() if texts else ANY
+    scope = Scope(shape, Shape(), shape, shape)
+    keys = [pick_shape(path, (*at, "index"), scope, report) for path in lookup.index]
+    return Known(keys, shape, [path.text for path in lookup.index], lookup.policy)
+
+
+def _sample(lookup: Lookup, limits: Limits) -> list[Value]:
+    """The first records of its first file, where one is there and can be read."""
+    try:
+        assert lookup.source  # noqa: S101 - a lookup without values has one
+        assert lookup.end  # noqa: S101
+        assert lookup.parser  # noqa: S101
+        return list(islice(records_in(lookup.source, lookup.end.store(), lookup.parser, limits), SAMPLE_RECORDS))
+    except (EngineError, OSError):
+        return []  # the run says what is wrong with a file; `check` looks at what it can see
