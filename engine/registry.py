@@ -131,6 +131,7 @@ class Resolver:
     contextual: bool = False
     dialect: str = ""
     check: Callable[..., Any] | None = None
+    guards: bool = False
 
     @property
     def doc(self) -> str:
@@ -186,12 +187,14 @@ def resolver(  # noqa: PLR0913 - a declaration says what is not usual, by name
     name: str = "",
     dialect: str = "",
     check: Callable[..., Any] | None = None,
+    guards: bool = False,
 ) -> Callable[[F], F]:
     """Declare a resolver: a function of one value whose keyword-only parameters are its options.
 
     `prepare` takes the same options and gives a function of the value alone: faster, never another result. A
     `contextual` one is given the frame of the record behind the value. One of a `dialect` is known there only.
-    `check` gives the shape of its result where more is known than a type (see `engine/language/calls.py`).
+    `check` gives the shape of its result where more is known than a type (see `engine/language/calls.py`). One that
+    `guards` fails by itself for a type that it does not take, with a RecordError, TypeError or AttributeError.
     """
 
     def register(function: F) -> F:

@@ -31,6 +31,8 @@ from engine.storage.refusals import store_error
 
 GROUP_UNITS: Final = 64
 GROUP_SECONDS: Final = 0.05
+REFUSALS: Final = ("D201", "D202", "D204", "D205")
+"""What is judged of a unit that was read to its end: it waits for another version of itself or of the spec."""
 
 
 @dataclass
@@ -162,7 +164,7 @@ def refuse(attempt: Attempt, error: Exception) -> None:
         if os.environ.get("ENGINE_TRACEBACK"):
             raise error
         error = internal(error)
-    attempt.end("refused" if error.code in ("D201", "D202") else "failed", error)
+    attempt.end("refused" if error.code in REFUSALS else "failed", error)
 
 
 def deliver(held: Claim, session: Session, report: Report, attempts: Sequence[Attempt]) -> None:

@@ -13,7 +13,7 @@ from engine.errors import SpecError
 from engine.plan import Plan
 from engine.spec.compile import load
 from engine.spec.problems import Problem, in_file
-from engine.spec.project import PROJECT_FILE, names_in, project_problems, split
+from engine.spec.project import PROJECT_FILE, pipelines_in, project_problems, split
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,16 +50,14 @@ def _each_pipeline(specs: list[str], problems: list[Problem]) -> list[str]:
     """Every `file:name` of the files that were named."""
     found: list[str] = []
     for spec in specs:
-        path, name = split(spec)
+        path, _ = split(spec)
         if os.path.basename(path) == PROJECT_FILE:
             problems.extend(project_problems(path))
             continue
         try:
-            names = [name] if name else names_in(path)
+            found.extend(pipelines_in(spec))
         except SpecError as error:
             problems.extend(error.problems)
-            continue
-        found.extend(f"{path}:{each}" if each else path for each in names)
     return found
 
 

@@ -11,7 +11,6 @@ from engine.catalogue import catalogue, page
 from engine.cli.console import out, out_json
 from engine.cli.spec_arguments import add_spec_arguments
 from engine.errors import UsageError
-from engine.spec.project import split
 from engine.spelling import suggest
 
 CODE: Final = re.compile(r"[A-Za-z]{1,2}[0-9]{1,4}")
@@ -47,20 +46,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _spec(options: argparse.Namespace) -> int:
-    if not os.path.isfile(split(options.what)[0]):
-        raise _unknown(options.what)
     from engine.cli.explained import explain  # a code needs none of it
+    from engine.spec.project import split
 
+    path, name = split(options.what)
+    if not os.path.isfile(path):
+        raise _unknown(options.what, path, name)
     return explain(options)
 
 
-def _unknown(what: str) -> UsageError:
+def _unknown(what: str, path: str, name: str) -> UsageError:
     """Neither a code nor a file: the nearest of what the word looks like."""
     if CODE.fullmatch(what):
         near = suggest(what.upper(), catalogue())
         help = f"did you mean `{near}`?" if near else "`engine explain` lists all codes"
         return UsageError("U105", f"`{what}` is not an error code", help)
-    path, name = split(what)
     near = _near_file(path)
     help = f"did you mean `{near}{name and f':{name}'}`?" if near else "name a spec, or a code such as `M204`"
     return UsageError("U114", f"`{what}` is neither a file nor an error code", help)

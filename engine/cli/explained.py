@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from engine.cli.console import cut, out, out_json, say_problems
+from engine.cli.console import cut, one_line, out, out_json, say_problems
 from engine.cli.graph import graph_of
-from engine.cli.spec_arguments import given_values, pipelines_in
+from engine.cli.spec_arguments import given_values
 from engine.errors import UsageError
 from engine.explaining.facts import FieldFacts, StepFacts, facts_of
 from engine.explaining.saying import called, plainly, said, written
@@ -19,6 +20,7 @@ from engine.language.fields import Checks, Field
 from engine.plan import Plan
 from engine.records import MISSING
 from engine.spec.compile import load
+from engine.spec.project import pipelines_in
 from engine.spelling import either, listed, suggest
 
 WIDTH: Final = 100
@@ -26,6 +28,7 @@ NAME: Final = 26
 GIVES: Final = 24
 REJECTS: Final = 14
 GAP: Final = "  "
+_LINE_END: Final = re.compile(r"\s*\n\s*")
 
 
 class Row(NamedTuple):
@@ -157,11 +160,12 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
 
 def _cell(text: str, width: int) -> list[str]:
     indent = text[: len(text) - len(text.lstrip())]
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    said = _LINE_END.sub(" ", text)
+    return textwrap.wrap(said, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _wrapped(head: str, text: str, width: int) -> Iterator[str]:
-    lines = textwrap.wrap(text, width - len(head), break_on_hyphens=False) or [""]
+    lines = textwrap.wrap(_LINE_END.sub(" ", text), width - len(head), break_on_hyphens=False) or [""]
     yield head + lines[0]
     yield from (" " * len(head) + line for line in lines[1:])
 
@@ -208,11 +212,13 @@ def _example_text(facts: FieldFacts, example: Worked | None) -> Iterator[str]:
         yield "example: no record of the sample comes to this field"
         return
     yield f"example: record {example.place.number} of {example.path}, line {example.place.line}"
-    for made in example.made:
-        lines = list(_made_lines(facts, made))
+    for number, made in enumerate(example.made, 1):
+        lines = [(one_line(name), one_line(value)) for name, value in _made_lines(facts, made)]
         width = min(WIDTH // 2, max(len(name) for name, _ in lines))
         if made.index is not None:
             yield f"  item {made.index}"
+        elif len(example.made) > 1:
+            yield f"  #{number}"
         yield from (cut(f"  {cut(name, width):<{width}}  {value}", WIDTH) for name, value in lines)
     if example.more > 0:
         yield f"  and {example.more} more"

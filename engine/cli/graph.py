@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+from engine.cli.console import one_line
 from engine.delivery.rejects import FOLDER
 from engine.explaining.facts import lookups_of
 from engine.explaining.saying import options_of, plainly
@@ -119,7 +120,7 @@ def as_text(graph: Graph) -> str:
     width = max(len(nodes[id].kind) for id in main)
     lines = [f"{graph.name}: {graph.file}"]
     for id in main:
-        lines.append(f"  {nodes[id].kind:<{width}}  {nodes[id].label}")
+        lines.append(f"  {nodes[id].kind:<{width}}  {one_line(nodes[id].label)}")
         hanging = list(_hanging(id, nodes, edges))
         signs = ["├"] * (len(hanging) - 1) + ["└"]
         lines += (f"  {'│':<{width}}  {sign} {each}" for sign, each in zip(signs, hanging, strict=False))

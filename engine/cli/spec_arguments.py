@@ -6,7 +6,6 @@ import argparse
 from typing import Any
 
 from engine.errors import UsageError
-from engine.spec.project import names_in, split
 
 
 def add_spec_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,9 +39,3 @@ def given_values(words: list[str]) -> dict[str, str]:
             raise UsageError("U102", f"`--set {word}` has no value", "write `--set name=value`")
         given[name] = value
     return given
-
-
-def pipelines_in(spec: str) -> list[str]:
-    """Every `file:name` that a spec on the command line means: the one that is named, or all of its file."""
-    path, name = split(spec)
-    return [spec] if name else [f"{path}:{each}" if each else path for each in names_in(path)]

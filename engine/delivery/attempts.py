@@ -196,7 +196,7 @@ class Attempt:
         limit, recovered = self.plan.max_recovered, self.books.recovered.total()
         if limit and limit.exceeded(recovered, read):
             message = f"`on_error` answered {recovered:,} errors in {read:,} records, `max_recovered` allows {limit}"
-            raise UnitError("D203", message, "mend the spec or the file; the report counts them by field and code")
+            raise UnitError("D205", message, "mend the spec or the file; the report counts them by field and code")
 
     def _judge_limit(self, read: int, rejected: int) -> None:
         limit = self.plan.max_rejects

@@ -35,9 +35,9 @@ DIFFERENCES: Final = (
     ),
     Difference(
         "M604",
-        "`required` beside `defaultValue`, in `fields`",
-        "required is asked first, so that the default is never used",
-        "the same; keep one of them",
+        "`defaultValue` beside `required` in `fields`, or beside a transform with `nodes`",
+        "the default is never used",
+        "the same beside `required`; beside a transform it is used",
     ),
     Difference(
         "M605",
@@ -48,7 +48,7 @@ DIFFERENCES: Final = (
     Difference(
         "M606",
         "`custom.*` resolvers",
-        "code of the application; without it the field is lost in silence",
+        "code of the application; without it the field is lost, or sent as it came, in silence",
         "the field is left out; `{type: python, function: module:name}` calls code; a required one, or an unknown "
         "name, is an error",
     ),
@@ -60,21 +60,21 @@ DIFFERENCES: Final = (
     ),
     Difference(
         "M608",
-        "`required` with `nodes`, or on an array",
+        "`required` with `nodes`, or on an array; `minItems` of no array",
         "never checked",
         "the record is rejected",
     ),
     Difference(
         "M609",
-        "`[-1]`, `a[0][1]`, `[]`, several `[*]`, `.*`, `['k']`, `nodes.x`",
-        "each is nothing to one mapper or another",
-        "read as they say",
+        "`[-1]`, `a[0][1]`, `[]`, several `[*]`, `.*`, `['k']`, `$record`, `nodes.x`; a name asked of a list",
+        "each is nothing to one mapper or another; nothing",
+        "read as they say; the record is rejected (R205)",
     ),
     Difference(
         "M610",
-        "an array without `autoWrap`, in `arguments`",
-        "one object instead of a list is lost",
-        "it is a list of one",
+        "arrays in `arguments`, and `a[*]` over one object",
+        "one object instead of a list is lost; with `autoWrap`, null is one empty item",
+        "one object is a list of one, null an empty list",
     ),
     Difference(
         "M611",
@@ -108,9 +108,9 @@ DIFFERENCES: Final = (
     ),
     Difference(
         "M616",
-        "`m[0][1]` as a target",
-        "a list under the name `m[0]`",
-        "the name as it stands",
+        "`m[0][1]` as a target; with `nodes`, an array under `a.b`",
+        "a list under the name `m[0]`; a key `a.b`",
+        "the name as it stands; an array inside an object",
     ),
     Difference(
         "M617",
@@ -120,15 +120,16 @@ DIFFERENCES: Final = (
     ),
     Difference(
         "M618",
-        "forms of its examples that no mapper of it runs: `_array`, `_autoWrap`, `_resolver`, `item.x`, `x[]`",
-        "nothing, or a raw copy",
+        "forms of its examples that no mapper of it runs: `_array`, `_autoWrap`, `_resolver`, `item.x`, `x[]`; objects "
+        "and arrays in items of the mutation mapper",
+        "nothing, a raw copy, or a failure",
         "what they say",
     ),
     Difference(
         "M619",
         "NaN and Invalid Date: `parseInt` `parseFloat` `toDate` of `arguments`, `sdk.parseDate`",
         "null in JSON; an error of an optional field drops the branch around it",
-        "the record is rejected (R271)",
+        "the record is rejected (R275)",
     ),
 )
 """Each is a warning of `check` under its code, where it applies to a file."""

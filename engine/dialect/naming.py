@@ -63,6 +63,9 @@ def warn_of(name: str, config: Mapping[str, Any], inside: Inside, there: Pointer
     if inside.universal and required and "defaultValue" in config:
         message = "`required` is asked first: the default is never used"
         hearing.warn_key("M604", (*there, "defaultValue"), message, "keep one of the two")
+    if inside.style == "nodes" and name.startswith("sdk.gm.") and "defaultValue" in config:
+        message = "the SDK never uses a default beside a transform"
+        hearing.warn_key("M604", (*there, "defaultValue"), message, "it is used here")
     if inside.style == "nodes" and required:
         hearing.warn("M608", (*there, "required"), "the SDK never checks `required` here", "it is checked here")
     if name in ZERO:

@@ -231,7 +231,13 @@ class _Walk:
     ) -> Body:
         self._warn_of_unread(config, there)
         deeper, body = replace(inside, depth=inside.depth + 1), Body()
-        if config.get("source") and inside.style != "nodes":
+        if "mapping" in config and isinstance(config.get("source"), str):
+            said = self.picker.said(config["source"], inside, (*there, "source"))
+            if not inside.in_item:
+                self.hearing.strange((*there, "mapping"), "`mapping` outside the items of an array", "it is an object")
+            # It is made also where nothing is there, and what stands in it is no part of an item.
+            deeper = replace(deeper, prefix=(*inside.prefix, *said.steps), in_item=False)
+        elif config.get("source") and inside.style != "nodes":
             body["source"] = self.picker.source(config["source"], inside, (*there, "source"))
             deeper = replace(deeper, prefix=(), item="")
             if config.get("required"):
@@ -289,6 +295,9 @@ class _Walk:
         if config.get("required") and inside.style != "arguments":
             message = "the SDK never checks `required` of an array"
             self.hearing.warn("M608", (*there, "required"), message, "it is checked here")
+        if "min_length" in bounds(config) and not config.get("required"):
+            message = "the SDK does not check `minItems` where there is no array"
+            self.hearing.warn_key("M608", there, message, "no array has no items here")
         if inside.style == "arguments" and not (config.get("autoWrap") or config.get("_autoWrap")):
             message = "one object instead of a list is lost in the SDK"
             self.hearing.warn_key("M610", there, message, "here it is a list of one")

@@ -75,6 +75,8 @@ class Values:
         universal mapper keeps its order everywhere.
         """
         said = str(config.get("source", ""))
+        if "value" in config and not inside.universal:
+            return  # the mutation mapper sends a literal as it stands
         yield from self._readings(said, inside)
         require = [Op("require", {"source": said or "value"})] if config.get("required") else []
         early = require if inside.universal and ("source" in config or "value" in config) else []

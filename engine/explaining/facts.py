@@ -120,7 +120,14 @@ def _of_field(made: Field, shape: Shape, failing: Failing, below: Failing) -> Fi
     inside = _of_fields(made.fields or (), item if made.maker == "each" else shape, _inner(made, failing, below), below)
     if made.maker in ENTRIES:
         inside = tuple(replace(each, blanks=("missing",) if each.blanks else ()) for each in inside)
+    if made.on_error != "reject":
+        inside = tuple(map(_answered, inside))
     return FieldFacts(made, type, certain, failing.blanks(made), failing.rejects(made), _looked_up(made), inside)
+
+
+def _answered(facts: FieldFacts) -> FieldFacts:
+    """A field inside one whose `on_error` answers whatever fails in it."""
+    return replace(facts, rejects=(), inside=tuple(map(_answered, facts.inside)))
 
 
 def _inner(made: Field, failing: Failing, below: Failing) -> Failing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from engine.language.expressions import Expression
+from engine.language.expressions import Condition, Expression
 from engine.language.expressions import nodes as n
 from engine.language.fields import Checks, Field, Use
 from engine.language.paths import Path
@@ -27,6 +27,7 @@ ALWAYS_THERE: Final = ("$index", "$run", "$unit")
 ENTRIES: Final = ("list", "pairs")
 """The makers that leave blank entries out, and always give a list."""
 LOOKUP: Final = "lookup"
+AGGREGATES: Final = ("sum", "min", "max")
 
 
 def blank_word(value: Value) -> str:
@@ -81,6 +82,8 @@ class Failing:
         """The blanks an expression may give: what counts or decides gives none, it rejects."""
         if isinstance(node, n.Pick):
             return ANY_BLANK if node.looped else self._of_path(node.path)
+        if isinstance(node, n.Literal) and is_blank(node.value):
+            return frozenset({blank_word(node.value)})
         if isinstance(node, n.Call):
             return self._behind(node.resolver, node.options, self._of_node(node.value))
         if isinstance(node, n.Choice):
@@ -146,6 +149,8 @@ class Failing:
     def codes(self, pick: Picked) -> Iterator[str]:
         """The codes with which picking a value may fail."""
         if isinstance(pick, Expression):
+            if isinstance(pick, Condition) and isinstance(pick.node, n.Pick):
+                yield from ("R241", "R247")
             for node in n.walk(pick.node):
                 yield from self._of_operation(node)
         elif pick.query:
@@ -164,8 +169,12 @@ class Failing:
             yield "R242"
         if isinstance(node, n.Arithmetic) and any(sign in ("/", "//", "%") for sign, _ in node.rest):
             yield "R243"
+        if isinstance(node, n.Function) and node.name in AGGREGATES:
+            yield from ("R241", "R242")
         if isinstance(node, n.Loop):
             yield "R207"
+        if any(isinstance(each, n.Pick) for each in _deciding(node)):
+            yield from ("R241", "R247")
 
     def policy(self, options: Mapping[str, Any]) -> Policy:
         """What one use of a lookup does with a key that is not there, or there twice."""
@@ -176,6 +185,13 @@ class Failing:
     def _has_records(self, options: Mapping[str, Any]) -> bool:
         table = self._lookups.get(str(options["table"])) if isinstance(options["table"], str) else None
         return table is not None and table.values is None
+
+
+def _deciding(node: n.Node) -> Sequence[n.Node]:
+    """The nodes inside that have to be true or false."""
+    if isinstance(node, n.Choice):
+        return [condition for condition, _ in node.branches]
+    return node.parts if isinstance(node, n.Not | n.Logic) else ()
 
 
 def _given_blanks(resolver: Resolver) -> Iterator[str]:

@@ -72,7 +72,7 @@ def called(use: Use) -> str:
 def plainly(value: Any) -> str:
     """JSON for people: a text without quotes where it is one word."""
     if isinstance(value, str):
-        return value if value and all(letter.isalnum() or letter in "_.$-%/@" for letter in value) else written(value)
+        return value if value and all(letter.isalnum() or letter in "_.$-%/@*" for letter in value) else written(value)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {plainly(each)}" for key, each in value.items()) + "}"
     return "[" + ", ".join(map(plainly, value)) + "]" if isinstance(value, list | tuple) else written(value)

@@ -101,7 +101,8 @@ def picks_of(made: Field) -> Iterator[tuple[Picked, Pointer]]:
         yield made.when, (*made.pointer, "when")
     yield from zip(made.sources, made.places, strict=True)
     for use in made.chain:
-        yield from ((each, use.pointer) for each in _picked_in(list(use.options.values())))
+        for name, option in use.options.items():
+            yield from ((each, (*use.pointer, name)) for each in _picked_in([option]))
 
 
 def _picked_in(options: Sequence[Any]) -> Iterator[Picked]:

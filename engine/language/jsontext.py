@@ -42,6 +42,10 @@ def _fraction(text: str) -> Decimal:
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=_hook, decimal_format="number")
 _decoder: Final = msgspec.json.Decoder(float_hook=_fraction)
+_usual: Final = msgspec.json.Decoder(float_hook=Decimal)
+_NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[{\n")
+_SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
+_ODD: Final = (b"0e", b"0" * 64)
 _decode: Final[Callable[[bytes], Value]] = _decoder.decode
 
 encode: Final[Callable[[Value], bytes]] = _encoder.encode
@@ -81,16 +85,27 @@ def decode_lines(data: bytes) -> list[Value] | None:
     if body[:1] != b"{" or body[-1:] != b"}" or body.count(b"}\n{") != ends:
         return None
     try:
-        values = _decoder.decode_lines(body)
+        values = (_usual if _is_usual(body) else _decoder).decode_lines(body)
     except (ValueError, ArithmeticError, RecursionError):
         return None  # line by line it is found which
     return values if len(values) == ends + 1 else None
+
+
+def _is_usual(data: bytes) -> bool:
+    """Whether no number of it is one that decimals write otherwise: with an exponent, very small, or very long."""
+    shape = data.translate(_SHAPE)
+    return not any(odd in shape for odd in _ODD) and b"0.000000" not in data
 
 
 def _reason(error: Exception) -> str:
     """The library's reason without its own heading."""
     text = str(error).removeprefix("JSON is malformed: ")
     return "the text ends too early" if text == "Input data was truncated" else text
+
+
+def most_brackets(data: bytes) -> int:
+    """The most opening brackets that a line of it has: it nests no deeper."""
+    return max(map(len, data.translate(None, _NO_BRACKETS).split(b"\n")))
 
 
 def deeper_than(text: bytes, depth: int) -> bool:

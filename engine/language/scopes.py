@@ -86,8 +86,9 @@ def path_shape(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Sh
     found = follow(start, path.steps)
     if not isinstance(found, Lost):
         return found
-    _report_lost(path, found, pointer, start, report)
-    return ANY
+    if not found.shape.unseen:
+        _report_lost(path, found, pointer, start, scope, report)
+    return (found.shape.rest or ANY) if found.shape.unseen and found.step + 1 == len(path.steps) else ANY
 
 
 def _start(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | None:
@@ -112,7 +113,7 @@ def _parent(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape
         found = found.parent if found else None
     if found is None:
         message = f"`{path.text}` leaves the record"
-        report("M207", pointer, message, "`$parent` stands inside `each`, or `fields` with `source`")
+        report("M207", pointer, message, "`$parent` stands inside `each`, `fields` with `source`, and behind `explode`")
     return found.node if found else None
 
 
@@ -135,7 +136,9 @@ def _out(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | 
     return Shape("object", dict(around.out))
 
 
-def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, report: Report) -> None:
+def _report_lost(  # noqa: PLR0913 - all that is known of it
+    path: Path, lost: Lost, pointer: Pointer, start: Shape, scope: Scope, report: Report
+) -> None:
     shape, step = lost.shape, path.steps[lost.step]
     span = (path.spans[lost.step][0], path.spans[lost.step][1] - path.spans[lost.step][0])
     if shape.type != "object" or not isinstance(step, Name):
@@ -146,9 +149,13 @@ def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, report:
     names = list(shape.fields)
     near = suggest(step.text, names) or (akin(step.text, names) if shape.closed else "")
     level = "error" if shape.closed or near else "warning"
-    where = "does not exist in the input" if level == "error" else "is in no record of the sample"
+    made = shape.closed and scope.record is not scope.root and path.head != "$root"
+    where = "does not come out of the step before" if made else "does not exist in the input"
+    where = where if level == "error" else "is in no record of the sample"
     message = f"`{path.text}` {where}" if path.head not in GIVEN else f"`{path.head}` has no `{step.text}`"
     help = f"did you mean `{_mended(path, lost.step, near)}`?" if near else _literal_help(path, step.text)
+    if made and not near and scope.root and step.text in scope.root.fields:
+        help = f"make it there too, or write `$root.{step.text}`"
     report("M204", pointer, message, help, span=span, seen=_seen(names, start.total), level=level)
 
 

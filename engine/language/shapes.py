@@ -38,7 +38,8 @@ class Shape:
 
     `closed`: no name but those in `fields` exists. `rest` is the shape of names that are not listed. `sure`:
     the type holds for every record, not only for those of a sample. `total` counts the sample's records. `working`
-    are the names that only steps see. `mixed`: samples differ in type, so that nothing is known of it.
+    are the names that only steps see. `mixed`: samples differ in type, so that nothing is known of it. `unseen`:
+    beside the names in `fields`, which steps made, there are those of an input that nobody has seen.
     """
 
     type: str = "any"
@@ -51,6 +52,12 @@ class Shape:
     total: int = 0
     working: frozenset[str] = frozenset()
     mixed: bool = False
+    unseen: bool = False
+
+    def with_names(self, made: Mapping[str, Shape]) -> Shape:
+        """The record with names that a step made, which come in place of its own."""
+        unseen = self.unseen or not (self.fields or self.closed)
+        return replace(self, type="object", fields={**self.fields, **made}, unseen=unseen)
 
     @property
     def columns(self) -> tuple[str, ...]:

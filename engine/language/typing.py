@@ -44,7 +44,8 @@ def _gives(mapping: FieldMap, scope: Scope) -> Shape:
     node = scope.node
     passed = {name: shape for name, shape in node.fields.items() if name not in mapping.except_names}
     known = {name: shape for name, shape in passed.items() if name not in scope.out}
-    return replace(node, type="object", fields={**known, **scope.out}, working=(node.working & set(known)) | working)
+    made = {**known, **scope.out}
+    return replace(node.with_names(made), fields=made, working=(node.working & set(known)) | working)
 
 
 def _check_fields(fields: Sequence[Field], scope: Scope, report: Report) -> tuple[Field, ...]:
@@ -99,7 +100,13 @@ def _object(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
         shapes = _source_shapes(made, scope, report)
         inside = scope.inner(shapes[0] if len(shapes) == 1 else ANY)
     fields = _check_fields(made.fields or (), inside, report)
-    return replace(made, fields=fields), Shape("object", dict(inside.out), sure=True)
+    return replace(made, fields=fields), _made(fields, inside)
+
+
+def _made(fields: Sequence[Field], inside: Scope) -> Shape:
+    """What an object of these fields looks like from outside: what works inside it is not seen there."""
+    names = dict.fromkeys(made.target[0] for made in fields if made.target and not made.working)
+    return Shape("object", {name: inside.out[name] for name in names}, closed=True, sure=True)
 
 
 def _each(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
@@ -118,7 +125,7 @@ def _each(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
         chain, one = _check_chain(made.chain, item, inside, report)
         return replace(made, chain=chain), Shape("list", item=one, sure=True)
     fields = _check_fields(made.fields, inside, report)
-    return replace(made, fields=fields), Shape("list", item=Shape("object", dict(inside.out)), sure=True)
+    return replace(made, fields=fields), Shape("list", item=_made(fields, inside), sure=True)
 
 
 def _pairs(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:

@@ -8,7 +8,7 @@ from typing import BinaryIO, ClassVar
 
 from engine.errors import RecordError
 from engine.kinds import Limits
-from engine.language.jsontext import decode, decode_lines, deeper_than
+from engine.language.jsontext import decode, decode_lines, deeper_than, most_brackets
 from engine.parsers._lines import LineParser, Oversize, blocks
 from engine.records import Batch, Damage, Span, Value
 from engine.registry import component
@@ -41,13 +41,11 @@ def _readers(data: bytes, line: int, depth: int) -> tuple[Callable[[], Sequence[
 
 
 def _decode_lines(data: bytes, depth: int) -> list[Value]:
-    lines = data.split(b"\n")
-    long = [line for line in lines if len(line) > 2 * depth and line.count(b"{") + line.count(b"[") > depth]
-    if not any(deeper_than(line, depth) for line in long):
+    if most_brackets(data) <= depth:
         values = decode_lines(data)
         if values is not None:
             return values
-    return _one_by_one(lines, depth)
+    return _one_by_one(data.split(b"\n"), depth)
 
 
 def _one_by_one(lines: Sequence[bytes], depth: int) -> list[Value]:

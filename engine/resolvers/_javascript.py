@@ -22,7 +22,7 @@ _ENDLESS: Final = re.compile(r"[+-]?Infinity")
 
 def lost(value: Any, what: str) -> RecordError:
     """Where the SDK would send something that is not in the data."""
-    return RecordError("R271", f"{show(value)} {what}", value)
+    return RecordError("R275", f"{show(value)} {what}", value)
 
 
 # ── texts ────────────────────────────────────────────────────────────────────────────────────────────────

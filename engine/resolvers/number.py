@@ -66,6 +66,7 @@ def _decimal(value: Any, code: str) -> Decimal:
     takes=("text", *NUMBERS),
     gives="int",
     examples=[Example("0042", 42), Example(Decimal("7.00"), 7), Example("1.0", error="R211")],
+    guards=True,
 )
 def int_(value: Any) -> int:
     """The whole number that a text says in ASCII digits, `+` or `-` before them, and nothing around it.
@@ -119,6 +120,7 @@ def _prepared_decimal(**options: Any) -> Callable[[Any], Decimal]:
         Example("1.234,5", Decimal("1234.5"), options={"decimal_separator": ",", "group_separator": "."}),
         Example("1e3", error="R212"),
     ],
+    guards=True,
 )
 def decimal(
     value: Any,
@@ -163,6 +165,7 @@ def _at(number: Decimal, places: int, rounding: str | None, value: Any) -> Decim
     takes=("text", *NUMBERS),
     gives="float",
     examples=[Example("1e3", 1000.0), Example("0.1", 0.1), Example("1e400", error="R213")],
+    guards=True,
 )
 def float_(value: Any) -> float:
     """The IEEE double nearest to the number; takes texts as `decimal(exponent: true)` does.

@@ -1,7 +1,7 @@
 """The resolvers of the original SDK, known in its dialect only: 16 by their names, and 9 transforms.
 
 Each gives the SDK's result on good input. Where the SDK would lose or invent a value, ours keeps it or rejects the
-record (R271); that text without a number becomes 0, and an unknown word false, is kept, and `check` says so.
+record (R275); that text without a number becomes 0, and an unknown word false, is kept, and `check` says so.
 """
 
 from __future__ import annotations

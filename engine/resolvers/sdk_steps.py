@@ -85,9 +85,10 @@ def slots(
     values: Annotated[tuple[int, ...], Doc("The slots that hold a value, not an object of their own.")] = (),
 ) -> Any:
     """A list made by numbered targets: a slot that nothing reached is null or `{}`, and left out at the end."""
-    made = [slot.get("value") if number in values else slot for number, slot in enumerate(value)]
-    while made and made[-1] in ({}, None):
-        made.pop()
+    reached = list(value)
+    while reached and not reached[-1]:
+        reached.pop()
+    made = [slot.get("value") if number in values else slot for number, slot in enumerate(reached)]
     return made or MISSING
 
 

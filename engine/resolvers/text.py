@@ -55,6 +55,7 @@ def text(value: Any) -> str:
     gives="text",
     examples=[Example("  a b\u00a0", "a b"), Example("a", "a")],
     prepare=lambda: operator.methodcaller("strip", WHITE_SPACE),
+    guards=True,
 )
 def trim(value: str) -> str:
     """The text without blank space at its ends: Unicode White_Space and the byte order mark."""
@@ -62,14 +63,24 @@ def trim(value: str) -> str:
 
 
 @resolver(
-    takes="text", gives="text", examples=[Example("straße", "STRASSE"), Example("A1", "A1")], prepare=lambda: str.upper
+    takes="text",
+    gives="text",
+    examples=[Example("straße", "STRASSE"), Example("A1", "A1")],
+    prepare=lambda: str.upper,
+    guards=True,
 )
 def upper(value: str) -> str:
     """The text in upper case, which may be longer: `ß` becomes `SS`."""
     return value.upper()
 
 
-@resolver(takes="text", gives="text", examples=[Example("ÀB", "àb"), Example("a1", "a1")], prepare=lambda: str.lower)
+@resolver(
+    takes="text",
+    gives="text",
+    examples=[Example("ÀB", "àb"), Example("a1", "a1")],
+    prepare=lambda: str.lower,
+    guards=True,
+)
 def lower(value: str) -> str:
     """The text in lower case; a Greek sigma that ends a word becomes `ς`."""
     return value.lower()

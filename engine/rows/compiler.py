@@ -16,7 +16,7 @@ from engine.language.values import Picked, paths_in, picker
 from engine.records import MISSING, FieldError, Value, is_blank
 from engine.rows.failures import DroppedItem, Failures, Notes, errors_of, field_error
 from engine.rows.makers import MAKERS
-from engine.rows.quick import Aside, Get, quick_cell
+from engine.rows.quick import FAILED, Get, quick_cell
 from engine.rows.steps import Make, Step, compile_checks, on_blank
 
 MakeObject = Callable[[Frame], dict[str, Value]]
@@ -116,13 +116,20 @@ def _make_object(plan: Sequence[Planned]) -> MakeObject:  # noqa: C901 - every c
                         value = blank(value)
                 if value is not MISSING:
                     out[name] = value
-        except (RecordError, Failures, Aside) as error:
-            if blank is None and not isinstance(error, Aside):
-                return _whole(frame, rest, errors_of(name, error))
+        except (*FAILED, Failures) as error:
+            if blank is None:
+                return _whole(frame, rest, errors_of(name, _known(error)))
             return _whole(frame, chain([(name, None, None, None, None, make, _)], rest), [])
         return out
 
     return make_object
+
+
+def _known(error: Exception) -> RecordError | Failures:
+    """What a field is rejected with; anything else is a fault of the engine."""
+    if isinstance(error, RecordError | Failures):
+        return error
+    raise error
 
 
 def _whole(frame: Frame, rest: Iterable[Planned], errors: list[FieldError]) -> dict[str, Value]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from engine.errors import RecordError
-from engine.language.fields import Field
+from engine.language.fields import Field, Use
 from engine.language.paths import Path
 from engine.language.picking import Name, take
 from engine.language.picking import Step as PathStep
@@ -57,7 +57,7 @@ def quick_cell(made: Field) -> Cell | None:
 
 def _made(made: Field) -> tuple[str | None, Get | None, Step | None]:
     """How the value is made: by a name, or by a function of the value around; and its resolvers."""
-    step = together([compile_use(use) for use in made.chain])
+    step = together([_unguarded(use) for use in made.chain])
     if made.maker == "value" and not step:
         return None, lambda node: made.value, None
     if made.maker not in ("source", "fields", "each") or (made.maker == "each" and made.fields is None):
@@ -68,11 +68,16 @@ def _made(made: Field) -> tuple[str | None, Get | None, Step | None]:
     gets = [_quick_path(source) for source in made.sources]
     if any(get is None for get in gets):
         return None, None, None
-    key, get = (gets[0] if len(gets) == 1 else ("", _first([_got(*each) for each in gets if each])))  # type: ignore[misc]
+    key, get = gets[0] if len(gets) == 1 else ("", _first([_got(*each) for each in gets if each]))  # type: ignore[misc]
     if made.maker == "source":
         return key, get, step
     relative = _inside(made, _got(key, get))
     return ("", relative, None) if relative else (None, None, None)
+
+
+def _unguarded(use: Use) -> Step:
+    """A resolver without a guard, where it fails by itself: what it says then is found the whole way."""
+    return use.resolver.step(use.options) if use.resolver.guards else compile_use(use)
 
 
 def _inside(made: Field, get: Get) -> Get | None:
@@ -87,6 +92,8 @@ def _inside(made: Field, get: Get) -> Get | None:
 
     def each(node: Any) -> Value:
         value = get(node)
+        if type(value) is list:
+            return [one(item) for item in value]
         return MISSING if is_blank(value) else [one(item) for item in as_list(value)]
 
     return relative if made.maker == "fields" else each
@@ -247,5 +254,5 @@ def _make_row(cells: Sequence[tuple[str, int, Get | None, Step | None, Step]]) -
     return make_row
 
 
-FAILED = (RecordError, Aside)
+FAILED = (RecordError, TypeError, AttributeError, Aside)
 """What sends a record the whole way."""

@@ -179,7 +179,7 @@ def check_secrets(
                 report("A201", pointer, message, "leave it out", span=slot.span)
     for picked, place in (each for at, step in steps for each in step.picks(at)):
         if any(_shows(path, secret) for path in paths_in(picked)):
-            report("A201", place, f"`{picked.text}` would write a secret", "leave it out")
+            report("A201", place, f"`{picked.text}` would show a secret", "leave it out")
 
 
 def _shows(path: Path, secret: Collection[str]) -> bool:

@@ -16,7 +16,7 @@ from engine.kinds import Connection, Formatter, Limits, Parser, Sink, Source
 from engine.language.scopes import Known, Scope, vars_shape
 from engine.language.shapes import Shape
 from engine.options import INVALID, Pointer, build_component, convert
-from engine.plan import Archive, End, Lookup, Plan
+from engine.plan import Archive, Contract, End, Lookup, Plan
 from engine.registry import components
 from engine.rows.flow import Step
 from engine.sources.files import Files, strip_compression
@@ -104,7 +104,7 @@ class Compiler:
             env=self.env,
             vars=self.vars.values,
             scope=self._scope(),
-            spec_hash=self._hash(steps_doc),
+            spec_hash=self._hash(steps_doc, contract),
             source=source,
             source_end=ends[0],
             parser=parser,
@@ -238,7 +238,7 @@ class Compiler:
             made[name] = lookup or Lookup(), known
         return made
 
-    def _contract(self, shape: Shape) -> Any:
+    def _contract(self, shape: Shape) -> Contract | None:
         """What the output has to keep, held against what is known of it."""
         if "expects" not in self.doc:
             return None
@@ -288,8 +288,9 @@ class Compiler:
             message = f"`{name}` names files, and runs with other values share this one's state"
             self.problems("S308", ("vars", name), message, "declare it with `scope: true`", key=True, level="warning")
 
-    def _hash(self, mapping_doc: Any) -> str:
-        said = {"doc": self._shown(), "mapping": self._masked(mapping_doc, ("mapping",)), "vars": self.vars.values}
+    def _hash(self, mapping_doc: Any, contract: Contract | None) -> str:
+        said: dict[str, Any] = {"contract": contract.schema} if contract else {}
+        said |= {"doc": self._shown(), "mapping": self._masked(mapping_doc, ("mapping",)), "vars": self.vars.values}
         return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
     def _asked(self) -> str:

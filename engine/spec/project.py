@@ -82,6 +82,12 @@ def split(spec: str) -> tuple[str, str]:
     return (path, name) if colon and not os.path.exists(spec) and "/" not in name else (spec, "")
 
 
+def pipelines_in(spec: str) -> list[str]:
+    """Every `file:name` that a spec on a command line means: the one that is named, or all of its file."""
+    path, name = split(spec)
+    return [spec] if name else [f"{path}:{each}" if each else path for each in names_in(path)]
+
+
 def find(spec: str, env: str) -> Source:
     """The merged document of one pipeline; SpecError where a file cannot be read."""
     path, wanted = split(spec)

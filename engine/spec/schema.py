@@ -146,7 +146,8 @@ def _lookup_definitions() -> Schema:
     made["lookup"] = {
         "type": "object",
         "title": "a lookup",
-        "if": {"required": ["values"]},
+        "description": "Write `{values: {..}}`, or a source with `index`.",
+        "if": {"type": "object", "required": ["values"]},
         "then": {"$ref": "#/$defs/lookup.values"},
         "else": {**chosen, "title": "a lookup", "x-kind": "lookup", "allOf": [
             {**case, "then": {"$ref": case["then"]["$ref"].replace("/source.", "/lookup.")}} for case in chosen["allOf"]
@@ -154,7 +155,8 @@ def _lookup_definitions() -> Schema:
     }  # fmt: skip
     # It is never there, or `then` would hold: for editors, which offer what `else` knows.
     values = made["lookup.values"]["properties"]["values"]
-    made["lookup"]["else"]["properties"] = {**chosen["properties"], "values": values}
+    type = {**chosen["properties"]["type"], "description": "Write `values`, or the type of a source with `index`."}
+    made["lookup"]["else"]["properties"] = {"type": type, "values": values}
     return made
 
 

@@ -101,7 +101,7 @@ def is_schema(schema: Any) -> str:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        return str(error.message)
+        return f"`{'.'.join(map(str, error.absolute_path)) or 'the whole'}`: {error.message}"
     return ""
 
 
@@ -193,6 +193,10 @@ def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
     help = f"did you mean `{near}`?" if near else f"known: {listed(choices)}"
     kind = error.schema.get("title")
     if _is_foreign(str(kind), ours_for_resolver(str(error.instance)), f"`{error.instance}`", at, problems):
+        return
+    if at[-1:] == ("dialect",) and error.instance == "sdk":
+        help = "move it into one, and name that here: `mapping: mappings/name.json`"
+        problems("S341", at, "a mapping in the SDK's dialect is a file of its own", help)
         return
     if kind:
         problems("S204", at, f"`{describe(error.instance)}` is not a {kind}", help)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Final
 
 from engine.language.frames import Context, Frame
 from engine.language.scopes import Scope
@@ -17,7 +17,8 @@ from engine.rows.failures import Notes
 from engine.rows.flow import Outer, Row, Step, Worker, fill
 from engine.rows.makers import as_list
 
-EMPTY = "empty"
+EMPTY: Final = "empty"
+HELP: Final = "name a list; a text becomes one in a map before, with `split`"
 
 
 @component("explode", kind="step", examples=[{"type": "explode", "each": "lines", "as": "line"}])
@@ -37,7 +38,7 @@ class Explode(Step):
         """Its list typed; the next step sees an item, or the record with it."""
         listed = pick_shape(self.each, (*pointer, "each"), scope, report)
         if listed.type in SCALARS:
-            report("M302", (*pointer, "each"), f"`each` takes a list, here it gets {listed.type}", "name a list")
+            report("M302", (*pointer, "each"), f"`each` takes a list, here it gets {listed.type}", HELP)
         item = (listed.item or ANY) if listed.type == "list" else listed if listed.type == "object" else ANY
         return self, scope.entering(self._with(scope.node, item) if self.as_ else item, scope)
 
@@ -49,7 +50,7 @@ class Explode(Step):
         """The record with the item under its name."""
         if outer.type != "object":
             return ANY
-        return replace(outer, fields={**outer.fields, self.as_: item}, working=outer.working - {self.as_})
+        return replace(outer.with_names({self.as_: item}), working=outer.working - {self.as_})
 
     def worker(self, context: Context, notes: Notes) -> Worker:
         """One row in, one out for each item."""

@@ -169,7 +169,7 @@ def test_several_pipelines_are_all_drawn(said):
 
 
 def test_the_graph_as_mermaid(said):
-    # Read by Mermaid 11's own parser when it was written: 13 nodes and the edges below.
+    # Mermaid's own parser read it when it was written: these nodes, these edges, each label as it was meant.
     assert said("show", "orders.yaml", "--mermaid") == MERMAID
 
 
@@ -319,7 +319,12 @@ def test_a_spec_as_data(said):
     assert plan["steps"][2] == {
         "step": 3,
         "type": "filter",
-        "options": {"where": "int(line.qty) > 0", "name": "in_stock", "else": "reject", "message": "{record.id} has none"},
+        "options": {
+            "where": "int(line.qty) > 0",
+            "name": "in_stock",
+            "else": "reject",
+            "message": "{record.id} has none",
+        },
         "may_reject": ["R205", "R211", "R241", "R242", "R281"],
         "lookups": [],
         "fields": [],
@@ -336,6 +341,14 @@ def test_a_spec_as_data(said):
         "may_be": [],
         "may_reject": [],
     }
+
+
+def test_what_is_answered_further_out_does_not_reject(said):
+    Path("orders.yaml").write_text(
+        ORDERS.replace("        source: store\n", "        source: store\n        on_error: blank\n")
+    )
+    store = json.loads(said("explain", "orders.yaml", "--json"))["steps"][3]["fields"][1]
+    assert [store["may_reject"], *(each["may_reject"] for each in store["fields"])] == [[], [], []]
 
 
 EXAMPLES = {
@@ -404,13 +417,27 @@ def test_a_field_worked_through(said, spec, field):
     words, _, example = said("explain", spec, field).partition("\n\n")
     assert re.split(" +", words.splitlines()[2].strip())[0] == field
     head, _, rest = example.partition("\n")
-    assert head == ("example: record 2 of in/orders.jsonl, line 2" if spec == "orders.yaml" else "example: record 1 of in/stock.csv, line 2")
+    assert head == (
+        "example: record 2 of in/orders.jsonl, line 2"
+        if spec == "orders.yaml"
+        else "example: record 1 of in/stock.csv, line 2"
+    )
     assert rest == EXAMPLES[spec, field]
+
+
+def test_what_has_several_lines_is_written_on_one(said):
+    Path("stock.yaml").write_text(
+        STOCK.replace('=upper(coalesce(kind, "none"))', '|-\n      =upper(\n        coalesce(kind, "none"))')
+    )
+    assert '  =upper(\\n  coalesce(kind, "none"))  "NONE"\n' in said("explain", "stock.yaml", "kind")
+    assert '  =upper( coalesce(kind, "none")) ' in said("explain", "stock.yaml")
 
 
 def test_a_dropped_item_in_an_example(said):
     Path("in/stock.csv").write_text(CELLS.replace("ab-12", "a-12"))
-    assert "  item 0\n  @          \"a\"\n  recovered  items.text.R234\n  dropped    the item is left out\n" in said("explain", "stock.yaml", "items.text")
+    assert '  item 0\n  @          "a"\n  recovered  items.text.R234\n  dropped    the item is left out\n' in said(
+        "explain", "stock.yaml", "items.text"
+    )
 
 
 def test_an_example_as_data(said):
@@ -442,7 +469,9 @@ def test_a_golden_shows_what_comes_in(said):
     Path("fixtures/orders/input/in").mkdir(parents=True)
     Path("in/orders.jsonl").rename("fixtures/orders/input/in/orders.jsonl")
     Path("orders.yaml").write_text(ORDERS.replace("sample: in/orders.jsonl\n", ""))
-    assert "example: record 2 of fixtures/orders/input/in/orders.jsonl, line 2\n" in said("explain", "orders.yaml", "qty")
+    assert "example: record 2 of fixtures/orders/input/in/orders.jsonl, line 2\n" in said(
+        "explain", "orders.yaml", "qty"
+    )
 
 
 UNKNOWN = [
@@ -473,7 +502,7 @@ def test_options_are_said_as_specs_write_them():
         for example in each.examples[:2]
         if example.options and name != "python"
     }
-    assert texts["sort"] == "sort(by: -price)" or "by:" in texts["sort"]
+    assert texts["sort"].startswith("sort(by: [")
     assert texts["band"] == "band(below: {10: LOW, 100: MEDIUM}, above: HIGH)"
     assert texts["hmac"].startswith("hmac(key: ***")
     assert plainly(["a b", 1, None, True, {"x": "1.5"}]) == '["a b", 1, null, true, {x: 1.5}]'
@@ -536,24 +565,28 @@ def test_a_preview_as_data_is_whole(said, monkeypatch):
 
 # --- what is said holds
 
-PIPELINES = [(str(path), name) for path in sorted((ROOT / "pipelines").glob("*.yaml")) if path.name != "engine.yaml"
+PIPELINES = [f"{path}:{name}" if name else str(path)
+             for path in sorted((ROOT / "pipelines").glob("*.yaml")) if path.name != "engine.yaml"
              for name in names_in(str(path))]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "name"), PIPELINES)
-def test_blanks_and_rejects_are_foretold(path, name):
-    plan, _ = load(f"{path}:{name}" if name else path)
-    facts = {each.made.path: each for step in facts_of(plan) for each in walk(step.fields)}
+@pytest.mark.parametrize("spec", PIPELINES)
+def test_blanks_and_rejects_are_foretold(spec):
+    plan, _ = load(spec)
     if not plan.steps[-1].maps:
         return
+    facts = {each.made.path: each for each in walk(facts_of(plan)[-1].fields)}
+    top = {each.made.target[0]: each for each in facts_of(plan)[-1].fields if len(each.made.target) == 1}
     with sample_of(plan) as sample:
         for record in tried(sample.stream, plan.parser, plan.steps, sample.context, plan.limits):
             for error in (error for reject in record.rejects if reject.stage == "map" for error in reject.errors):
-                assert error.code in facts[re.sub(r"\[[0-9]+\]", "", error.field)].rejects, error
+                field = facts[re.sub(r"\[([0-9]+)\]", "", error.field)]
+                foreign = any(use.resolver.dialect for use in field.made.chain)  # theirs have no failing examples
+                assert foreign or error.code in field.rejects
             for output in record.outputs:
-                for field in (each for each in facts.values() if len(each.made.target) == 1 and "." not in each.made.path):
-                    value = output.get(field.made.target[0], MISSING)
-                    assert field.made.working or not is_blank(value) or blank_word(value) in field.blanks, field
+                found = {name: output.get(name, MISSING) for name, field in top.items() if not field.made.working}
+                blank = {name: blank_word(value) for name, value in found.items() if is_blank(value)}
+                assert [name for name, word in blank.items() if word not in top[name].blanks] == []
 
 
 def walk(fields):
@@ -571,7 +604,9 @@ LOOKS = [["show"], ["show", "--graph"], ["show", "--graph", "--json"], ["show", 
 @pytest.mark.parametrize("words", LOOKS)
 def test_no_secret_is_shown(capsys, words):
     sign = "    sign: {source: sku, resolver: {type: hmac, key: '${env:KEY}'}}\n    items:"
-    Path("signed.yaml").write_text("vars: {token: {secret: true, default: s3cret-word}}\n" + STOCK.replace("    items:", sign))
+    Path("signed.yaml").write_text(
+        "vars: {token: {secret: true, default: s3cret-word}}\n" + STOCK.replace("    items:", sign)
+    )
     command, *options = words
     assert main([command, "signed.yaml", "--set", "token=hush-hush", *options]) == 0
     shown = capsys.readouterr()

@@ -219,18 +219,20 @@ def one(seed):
     assert all(isinstance(name, str) for name in made.calls)
     assert all(made.text[start : start + length] for _, (start, length) in made.paths)
     record = writer.record()
-    for shape in (ANY, of_texts(), of_records([record])):
-        checked(made, shape)
+    codes = {code for shape in (ANY, of_texts(), of_records([record])) for code in checked(made, shape)}
+    if "S321" in codes:  # a lookup that no spec declares never runs; what has wrong types is tried all the same
+        return "unchecked", "S321"
     return evaluated(made, record, {"n": writer.value(0)})
 
 
 def checked(made, shape):
-    """Check reports what the catalogue has, at places inside the text."""
+    """What check reports: codes of the catalogue, at places inside the text."""
     report = Report()
     check = condition_shape if isinstance(made, Condition) else expression_shape
     check(made, (), Scope(shape, ANY, shape, shape), report)
     for code, span in report.found:
         known(code, span, made.text)
+    return [code for code, _ in report.found]
 
 
 def evaluated(made, record, vars):

@@ -296,7 +296,7 @@ GIVEN = {
         ),
         (
             '{"input":{"ref":"9007199254740993","type":"CC","createdOn":"2025-01-22T09:20:30.000Z","retailer":{"id":2},'
-            '"customer":{"email":"a@b.c","wantsNews":true},"items":[{"productRef":"A","quantity":2,"price":1.5}],"tags":["x"]}}'
+            '"customer":{"email":"a@b.c","wantsNews":true},"items":[{"productRef":"A","quantity":2,"price":1.5,"tax":{"country":"DE"}}],"tags":["x"]}}'
         ),
     ),
     "csv-location-ingestion": (
@@ -375,7 +375,7 @@ def test_a_rejected_value(here, capsys):
     (here / "in.jsonl").write_text('{"q": "n/a"}\n')
     assert main(["map", "m.json", "in.jsonl", "--rejects", "rejects.jsonl"]) == 4
     error = json.loads((here / "rejects.jsonl").read_text())["errors"][0]
-    assert error["code"] == "R271"
+    assert error["code"] == "R275"
     assert error["message"] == "`n/a` is not a number: the SDK would send null"
 
 

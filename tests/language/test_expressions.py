@@ -435,4 +435,4 @@ def test_fuzz():
     found.loader.exec_module(module)
     counts, failures = module.fuzz(seconds=4, seed=7)
     assert not failures, failures
-    assert {fate for fate, _ in counts} == {"refused", "rejected", "value"}
+    assert {"refused", "rejected", "value"} <= {fate for fate, _ in counts}
