@@ -154,6 +154,8 @@ class Formatter(ABC):
     component_kind: ClassVar[str] = "formatter"
     type: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = ()
+    cells: ClassVar[bool] = False
+    """Whether a field is one cell: no list, no object."""
 
     @abstractmethod
     def encoder(self, columns: Sequence[str]) -> Encoder:

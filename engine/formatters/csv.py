@@ -24,6 +24,7 @@ class Csv(Formatter):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
+    cells: ClassVar[bool] = True
 
     columns: Annotated[
         Literal["mapped"] | list[str], Doc("The columns in order; `mapped`: the fields as the mapping writes them.")

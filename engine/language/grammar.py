@@ -35,7 +35,7 @@ from engine.language.picking import PUBLIC_HEADS
 from engine.language.values import Pick
 from engine.options import INVALID, Pointer, Report, build, convert, report_needed
 from engine.records import MISSING
-from engine.registry import find_resolver
+from engine.registry import Resolver, find_resolver
 from engine.spelling import listed, suggest
 
 MAKERS: Final = ("source", "value", "fields", "each", "pairs", "pairs_from", "list")
@@ -122,6 +122,9 @@ MAPPING_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
     "source": ({"type": "string"}, "What the paths of the map are relative to."),
 }
 """Each key of a map: its JSON Schema and its meaning."""
+
+UNKNOWN: Final = Resolver("?", "", lambda value: value, ("any",), "any", (), (), blank=True)
+"""Stands for a resolver that has a problem: of what it gives nothing is known."""
 
 _QUOTED_PART: Final = re.compile(r'"((?:[^"\\]|\\.)+)"|([^."]+)')
 
@@ -341,8 +344,8 @@ def parse_chain(doc: Any, pointer: Pointer, report: Report) -> tuple[Use, ...]:
     """The resolvers of a field, left to right."""
     single = not isinstance(doc, list)
     items = [doc] if single else doc
-    uses = (_use(item, pointer if single else (*pointer, i), report) for i, item in enumerate(items))
-    return tuple(use for use in uses if use is not None)
+    places = [(item, pointer if single else (*pointer, i)) for i, item in enumerate(items)]
+    return tuple(_use(item, at, report) or Use(UNKNOWN, {}, at) for item, at in places)
 
 
 def _use(doc: Any, pointer: Pointer, report: Report) -> Use | None:

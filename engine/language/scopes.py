@@ -136,7 +136,7 @@ def _out(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | 
     return Shape("object", dict(around.out))
 
 
-def _report_lost(  # noqa: PLR0913 - all that is known of it
+def _report_lost(
     path: Path, lost: Lost, pointer: Pointer, start: Shape, scope: Scope, report: Report
 ) -> None:
     shape, step = lost.shape, path.steps[lost.step]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from engine.language.calls import Place, call_shape, is_certain
 from engine.language.expressions import condition_shape
@@ -86,7 +86,52 @@ def _source(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
 
 
 def _source_shapes(made: Field, scope: Scope, report: Report) -> list[Shape]:
-    return [pick_shape(path, at, scope, report) for path, at in zip(made.sources, made.places, strict=True)]
+    if len(made.sources) == 1:
+        return [pick_shape(made.sources[0], made.places[0], scope, report)]
+    tried = []
+    for source, at in zip(made.sources, made.places, strict=True):
+        held = Held(report)
+        tried.append((pick_shape(source, at, scope, held), held))
+    one_is_there = any(not held.absent for _, held in tried)
+    for _, held in tried:
+        held.release(absent=not one_is_there)
+    return [shape for shape, held in tried if not (held.absent and one_is_there)]
+
+
+class Held:
+    """Holds back what is reported of one of several sources: that it is absent counts where all of them are."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._said: list[tuple[bool, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __call__(self, code: str, pointer: Pointer, message: str, help: str = "", **more: Any) -> None:
+        """Take one problem."""
+        is_absent = code == "M204" and not help.startswith("did you mean")
+        self._said.append((is_absent, (code, pointer, message, help), more))
+
+    def broken(self, pointer: Pointer) -> bool:
+        """As the report knows."""
+        return self._report.broken(pointer)
+
+    def refused(self, pointer: Pointer) -> bool:
+        """As the report knows."""
+        return self._report.refused(pointer)
+
+    def secret(self, text: Any, pointer: Pointer) -> Any:
+        """As the report knows."""
+        return self._report.secret(text, pointer)
+
+    @property
+    def absent(self) -> bool:
+        """Whether the evidence has nothing of it, nor anything alike."""
+        return any(is_absent for is_absent, _, _ in self._said)
+
+    def release(self, *, absent: bool) -> None:
+        """Report what was held, that it is absent only where that counts."""
+        for is_absent, said, more in self._said:
+            if absent or not is_absent:
+                self._report(*said, **more)
 
 
 def _value(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:

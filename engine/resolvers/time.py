@@ -7,17 +7,21 @@ A time value is a day (`date`), a moment (`instant`) or a local time without zon
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Annotated, Any, Final
 
 from engine.errors import RecordError
 from engine.language import times
+from engine.language.calls import Place
+from engine.language.scopes import Scope
+from engine.language.shapes import Shape
 from engine.language.times import ISO, Ambiguous, InputFormat, TimeFormat, Unit, Zone
+from engine.options import Report
 from engine.records import Instant
 from engine.registry import Doc, Example, resolver
-from engine.spelling import show
+from engine.spelling import a, show
 
 TIMES: Final = ("date", "instant", "local")
 _SUMMER: Final = dt.timezone(dt.timedelta(hours=2))
@@ -57,9 +61,22 @@ def _digits(value: int | Decimal) -> str | None:
     return f"{value:f}" if isinstance(exponent, int) and exponent > -100 and value.adjusted() < 30 else None
 
 
+def _zoned(gives: str, *needing: str) -> Callable[..., Shape]:
+    """The check of a resolver that gives this type, and cannot do without `zone` for those."""
+
+    def check(options: Mapping[str, Any], given: Shape, place: Place, scope: Scope, report: Report) -> Shape:
+        if given.type in needing and options.get("zone") is None:
+            message = f"{a(given.type)} has no {gives} without a zone"
+            report("M322", place.pointer, message, "write `zone: Europe/Berlin`, or where it happened", span=place.span)
+        return Shape(gives, sure=True)
+
+    return check
+
+
 @resolver(
     takes=READABLE,
     gives="date",
+    check=_zoned("date", "instant"),
     examples=[
         Example("2024-01-31", dt.date(2024, 1, 31)),
         Example("31/01/2024", dt.date(2024, 1, 31), options={"format": "%d/%m/%Y"}),
@@ -88,6 +105,7 @@ def date(
 @resolver(
     takes=READABLE,
     gives="instant",
+    check=_zoned("instant", "date", "local"),
     examples=[
         Example("2024-01-31T10:00:00Z", Instant(2024, 1, 31, 10, tzinfo=dt.UTC)),
         Example("2024-07-31", Instant(2024, 7, 31, tzinfo=_SUMMER), options={"zone": "Europe/Berlin"}),

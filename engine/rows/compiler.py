@@ -134,13 +134,16 @@ def _known(error: Exception) -> RecordError | Failures:
 
 def _whole(frame: Frame, rest: Iterable[Planned], errors: list[FieldError]) -> dict[str, Value]:
     """The rest of an object the whole way; all errors together, but none of a field that stands on one that failed."""
+    failed = set(map(_top, errors))
     for name, _, _, _, _, make, reads in rest:
-        if not reads.isdisjoint(map(_top, errors)):
+        if not reads.isdisjoint(failed):
+            failed.add(name.split(".", 1)[0])
             continue  # one mistake, one message
         try:
             value = make(frame)
         except (RecordError, Failures) as error:
             errors.extend(errors_of(name, error))
+            failed.add(name.split(".", 1)[0])
         else:
             if value is not MISSING:
                 frame.out[name] = value

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 from engine.errors import RecordError
 from engine.language.fields import FieldMap
 from engine.language.frames import Context, Frame
 from engine.language.scopes import Scope
-from engine.language.shapes import type_of
+from engine.language.shapes import ANY, type_of
 from engine.language.tables import Unanswered
 from engine.language.templates import Template
 from engine.language.values import Picked
@@ -83,6 +84,21 @@ class Step(ABC):
     def reads(self) -> Iterator[tuple[str, bool]] | None:
         """The record's own names that it picks, each with whether nothing stands in for it; None where it takes all."""
         return None
+
+
+class UnknownStep(Step):
+    """Stands for a step that has a problem: what comes out of it may be anything."""
+
+    type = "?"
+
+    def check(self, scope: Scope, pointer: Pointer, report: Report) -> tuple[Step, Scope]:
+        """Nothing is known behind it."""
+        anything = replace(scope.entering(ANY, None), root=ANY)
+        return self, replace(anything, parent=replace(anything, parent=anything))
+
+    def worker(self, context: Context, notes: Notes) -> Worker:
+        """A plan that has one never runs."""
+        raise AssertionError
 
 
 def fill(frame: Frame, row: Row) -> Frame:

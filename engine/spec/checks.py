@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from engine.kinds import Stat
 from engine.language.paths import Path
 from engine.language.picking import Name
+from engine.language.shapes import Shape
 from engine.language.templates import Slot, Template
 from engine.language.values import paths_in
 from engine.options import Pointer, Report
-from engine.plan import End
+from engine.plan import End, Lookup
 from engine.rows.flow import Step
 from engine.sources.files import Files, unit_of
 from engine.spec.settings import ArchiveOptions
-from engine.spelling import listed, suggest
+from engine.spelling import a, listed, suggest
 from engine.storage.globs import expand, is_glob, matches
 
 ROOTS: Final = ("unit", "run", "vars")
@@ -38,12 +39,27 @@ def check_messages(steps: Sequence[tuple[Pointer, Step]], vars: Mapping[str, str
             _check_slot(slot, pointer, (*ROOTS, "record"), vars, report)
 
 
-def check_slots(source: Any, sink: Any, archive: Any, vars: Mapping[str, str], report: Report) -> None:
+Lookups = Mapping[str, Lookup]
+
+
+def _paths_of(lookups: Lookups) -> Iterator[tuple[Template, Pointer]]:
+    """The paths of lookups that are read from files."""
+    for name, lookup in lookups.items():
+        if isinstance(lookup.source, Files):
+            yield lookup.source.path, ("lookups", name, "path")
+
+
+def check_slots(
+    source: Any, sink: Any, archive: Any, lookups: Lookups, vars: Mapping[str, str], report: Report
+) -> None:
     """Slots that nothing fills where they stand: a source knows no unit yet, and no path knows a record."""
     ends = ((("source", "path"), source, ("vars",)), (("sink", "path"), sink, ROOTS), *(
         (("archive", outcome), archive, ROOTS) for outcome in OUTCOMES))  # fmt: skip
-    for pointer, part, roots in ends:
-        template = getattr(part, pointer[1], None)
+    said: list[tuple[Template | None, Pointer, Collection[str]]] = [
+        (getattr(part, pointer[1], None), pointer, roots) for pointer, part, roots in ends
+    ]
+    said += [(template, pointer, ("vars",)) for template, pointer in _paths_of(lookups)]
+    for template, pointer, roots in said:
         for slot in template.slots if template else ():
             _check_slot(slot, pointer, roots, vars, report)
 
@@ -68,6 +84,19 @@ def _check_slot(slot: Slot, pointer: Pointer, roots: Collection[str], vars: Mapp
 
 def _is_time(slot: Slot, vars: Mapping[str, str]) -> bool:
     return vars.get(slot.key) == "date" if slot.root == "vars" else slot.key in TIMED
+
+
+def check_cells(steps: Sequence[tuple[Pointer, Step]], sink: Any, shape: Shape, report: Report) -> None:
+    """A formatter of cells cannot write a list or an object: every record would be rejected."""
+    if not getattr(getattr(sink, "formatter", None), "cells", False):
+        return
+    last = next((step.maps for _, step in reversed(steps) if step.maps), None)
+    places = {made.target[0]: made.pointer for made in (last.fields if last else ())}
+    for name, found in shape.fields.items():
+        if found.type in ("list", "object") and name not in shape.working:
+            help = "write `join`, or `to_json`" if found.type == "list" else "give its parts fields of their own"
+            message = f"`{name}` is {a(found.type)}, a cell holds one value"
+            report("M320", places.get(name, ("sink",)), message, help, key=name in places)
 
 
 def check_places(
@@ -165,12 +194,14 @@ def check_secrets(
     source: Any,
     sink: Any,
     archive: ArchiveOptions,
+    lookups: Lookups,
     steps: Sequence[tuple[Pointer, Step]],
     report: Report,
 ) -> None:
     """A secret in a path or a field would be shown; the spec does not check."""
     templates: list[tuple[Template, Pointer]] = [(source.path, ("source", "path")), (sink.path, ("sink", "path"))]
     templates += [(getattr(archive, key), ("archive", key)) for key in OUTCOMES if getattr(archive, key)]
+    templates += _paths_of(lookups)
     templates += [each for at, step in steps for each in step.templates(at)]
     for template, pointer in templates:
         for slot in template.slots:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import quote
 
 from engine.errors import EngineError, SpecError
 from engine.kinds import Connection, Formatter, Limits, Parser, Sink, Source
@@ -18,12 +14,13 @@ from engine.language.shapes import Shape
 from engine.options import INVALID, Pointer, build_component, convert
 from engine.plan import Archive, Contract, End, Lookup, Plan
 from engine.registry import components
-from engine.rows.flow import Step
+from engine.rows.flow import Step, UnknownStep
 from engine.sources.files import Files, strip_compression
 from engine.spec import reader
-from engine.spec.checks import check_messages, check_places, check_secrets, check_slots
+from engine.spec.checks import check_cells, check_messages, check_places, check_secrets, check_slots
 from engine.spec.contracts import check_contract, contract_of
 from engine.spec.evidence import golden_input, shape_of
+from engine.spec.identity import asked, hash_of, masked, scope_of
 from engine.spec.located import Located, Problems
 from engine.spec.lookups import build_lookup, known_of
 from engine.spec.mapping_files import mapping_of
@@ -88,13 +85,15 @@ class Compiler:
         shape = Shape() if INVALID in (source, parser) else self._shape(parser, source, reading)
         steps, shape = self._check_steps(steps, shape, lookups)
         contract = self._contract(shape)
-        check_slots(source, sink, archive, self.vars.types, self.problems)
+        check_cells(steps, sink, shape, self.problems)
+        made = {name: lookup for name, (lookup, _) in lookups.items()}
+        check_slots(source, sink, archive, made, self.vars.types, self.problems)
         if INVALID in (source, sink, parser, limits, archive):
             return None
         ends = self.end(("source",), source), self.end(("sink",), sink)
         self._refuse_interpolation(steps_doc)
         check_messages(steps, self.vars.types, self.problems)
-        check_secrets(self.vars.secret, source, sink, archive, steps, self.problems)
+        check_secrets(self.vars.secret, source, sink, archive, made, steps, self.problems)
         check_places(source, sink, archive, *ends, self.problems)
         self._warn_of_scope(source, sink)
         return Plan(
@@ -103,7 +102,7 @@ class Compiler:
             folder=self.found.folder,
             env=self.env,
             vars=self.vars.values,
-            scope=self._scope(),
+            scope=scope_of(self.found.name, self.env, self.vars),
             spec_hash=self._hash(steps_doc, contract),
             source=source,
             source_end=ends[0],
@@ -123,7 +122,7 @@ class Compiler:
             sample=self._sample_path(),
             description=str(self.doc.get("description", "")),
             resolved=self._shown(),
-            asked=self._asked(),
+            asked=asked(self.env, self._given, self.vars.secret),
         )
 
     # --- components
@@ -187,7 +186,7 @@ class Compiler:
         said = self.doc["steps"] if isinstance(self.doc["steps"], list) else []
         places = [("steps", at) for at in range(len(said))]
         built = [(at, build_component("step", said[at[1]], at, self.problems)) for at in places]
-        return [(at, step) for at, step in built if step is not INVALID], said
+        return [(at, UnknownStep() if step is INVALID else step) for at, step in built], said
 
     def _mapping(self) -> tuple[list[tuple[Pointer, Step]], Any]:
         doc = self.doc.get("mapping", {"pass_through": True})
@@ -220,12 +219,17 @@ class Compiler:
         for at, step in steps:
             made, scope = step.check(scope, at, self.problems)
             checked.append((at, made))
-        own = self.found.located.base
         for name, each in known.items():
-            if not each.used and self.found.located.origin(("lookups", name))[0] is own:
+            if not each.used and self._is_own(("lookups", name)):
                 message, help = f"the lookup `{name}` is never used", "leave it out, or name it: `table: ..`"
                 self.problems("M506", ("lookups", name), message, help, key=True, level="warning")
         return checked, scope.node
+
+    def _is_own(self, pointer: Pointer) -> bool:
+        """Whether no other pipeline shares what stands there."""
+        document, at = self.found.located.origin(pointer)
+        shared = isinstance(document.value, dict) and "pipelines" in document.value and at[:1] != ("pipelines",)
+        return document is self.found.located.base and not shared
 
     def _lookups(self, limits: Limits) -> dict[str, tuple[Lookup, Known]]:
         """The lookups that can be read, with what is known of each."""
@@ -275,12 +279,6 @@ class Compiler:
 
     # --- what binds state
 
-    def _scope(self) -> str:
-        """`pipeline@env[var=value]`: what runs of one scope share is theirs alone, so no value may look like two."""
-        scope = self.found.name + (f"@{quote(self.env)}" if self.env else "")
-        values = self.vars.values
-        return scope + "".join(f"[{name}={quote(str(values[name]))}]" for name in sorted(self.vars.scoped))
-
     def _warn_of_scope(self, source: Any, sink: Any) -> None:
         paths = (source.path, sink.path)
         named = {slot.key for path in paths for slot in path.slots if slot.root == "vars"}
@@ -288,29 +286,17 @@ class Compiler:
             message = f"`{name}` names files, and runs with other values share this one's state"
             self.problems("S308", ("vars", name), message, "declare it with `scope: true`", key=True, level="warning")
 
-    def _hash(self, mapping_doc: Any, contract: Contract | None) -> str:
-        said: dict[str, Any] = {"contract": contract.schema} if contract else {}
-        said |= {"doc": self._shown(), "mapping": self._masked(mapping_doc, ("mapping",)), "vars": self.vars.values}
-        return hashlib.sha256(json.dumps(said, default=str, sort_keys=True).encode()).hexdigest()[:16]
-
-    def _asked(self) -> str:
-        """The options that a command needs to mean this plan again, without secrets."""
-        values = {name: "***" if name in self.vars.secret else value for name, value in self._given.items()}
-        options = [("--env", self.env)] if self.env else []
-        options += [("--set", f"{name}={value}") for name, value in values.items()]
-        return "".join(f" {option} {shlex.quote(value)}" for option, value in options)
+    def _hash(self, steps_doc: Any, contract: Contract | None) -> str:
+        """Of the steps too, which may be in a file of their own, and of the contract."""
+        place = "steps" if "steps" in self.doc else "mapping"
+        steps = masked(steps_doc, (place,), self.problems.interpolated)
+        said = {"doc": self._shown(), "mapping": steps, "vars": self.vars.values}
+        return hash_of({**said, "contract": contract.schema} if contract else said)
 
     def _shown(self) -> dict[str, Any]:
         """The document as it may be shown: without secrets, however they were given."""
-        shown: dict[str, Any] = self._masked(self.doc, ())
+        shown: dict[str, Any] = masked(self.doc, (), self.problems.interpolated)
         return {**shown, "vars": dict(self.vars.values)} if self.vars.values else shown
-
-    def _masked(self, value: Any, pointer: Pointer) -> Any:
-        if pointer in self.problems.interpolated:
-            return "***"
-        if isinstance(value, dict):
-            return {key: self._masked(item, (*pointer, key)) for key, item in value.items()}
-        return [self._masked(item, (*pointer, i)) for i, item in enumerate(value)] if isinstance(value, list) else value
 
     def _interpolated(self, said: Any, pointer: Pointer) -> Any:
         return interpolate(said, pointer, self.problems, self.found.folder)
@@ -323,7 +309,8 @@ class Compiler:
     def _refuse_interpolation(self, mapping: Any) -> None:
         """`${..}` stands in connections, variables and secret options; elsewhere it would be plain text."""
         looked_at = {key: value for key, value in self.doc.items() if key not in INTERPOLATES}
-        for pointer, match in places_of_interpolation({**looked_at, "mapping": mapping}):
+        read = looked_at if "steps" in self.doc else {**looked_at, "mapping": mapping}  # which may be a file's
+        for pointer, match in places_of_interpolation(read):
             if pointer not in self.problems.interpolated:
                 self.problems("S306", pointer, f"`{match[0]}` stands where nothing is interpolated",
                               "declare a variable with it, and use `$vars.name` or `{vars.name}`",

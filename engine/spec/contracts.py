@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from engine.errors import RecordError, SpecError
 from engine.language.shapes import Shape
@@ -37,7 +38,7 @@ def contract_of(path: str, name: str, at: Pointer, report: Report) -> Contract |
         return None
     try:
         schema = reader.read(path, os.path.relpath(path)).value
-        reason = is_schema(schema)
+        reason = is_schema(schema) or next(_lost_references(schema, schema), "")
     except (SpecError, RecordError) as error:
         reason = str(getattr(error, "message", error))
     if reason:
@@ -88,15 +89,37 @@ def _check_members(
 
 
 def _resolved(schema: Any, top: Any) -> Any:
-    """A definition of the same file in place of a reference to it; what leads elsewhere says nothing here."""
+    """A definition of the same file in place of a reference to it; None where references go in a circle."""
     for _ in range(16):
         reference = schema.get("$ref") if isinstance(schema, Mapping) else None
         if reference is None:
             return schema
-        schema = top if isinstance(reference, str) and reference.startswith("#") else None
-        for part in str(reference).lstrip("#").split("/")[1:]:
-            schema = schema.get(part) if isinstance(schema, Mapping) else None
+        schema = _referred(reference, top)
     return None
+
+
+def _referred(reference: str, top: Any) -> Any:
+    """What `#/..` leads to, None where nothing is there."""
+    found = top
+    for part in reference.removeprefix("#").split("/")[1:]:
+        name = unquote(part).replace("~1", "/").replace("~0", "~")
+        if isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _lost_references(schema: Any, top: Any) -> Iterator[str]:
+    """What is wrong with references: a run reads no other file and no address, so each leads into the same file."""
+    inner = list(schema.values()) if isinstance(schema, Mapping) else schema if isinstance(schema, list) else []
+    reference = schema.get("$ref") if isinstance(schema, Mapping) else None
+    if isinstance(reference, str) and reference != "#" and not reference.startswith("#/"):
+        yield f"`$ref: {reference}` leads out of the file"
+    elif isinstance(reference, str) and _referred(reference, top) is None:
+        yield f"`$ref: {reference}` leads nowhere"
+    for each in inner:
+        yield from _lost_references(each, top)
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:

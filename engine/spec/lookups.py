@@ -8,16 +8,18 @@ from typing import Any, Protocol
 
 from engine.errors import EngineError
 from engine.kinds import Limits, Source
+from engine.language.paths import Path
 from engine.language.scopes import Known, Scope
-from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_records, of_texts
+from engine.language.shapes import ANY, SAMPLE_RECORDS, Lost, Shape, follow, of_records, of_texts
 from engine.language.tables import Policy
-from engine.language.values import pick_shape
+from engine.language.values import Picked, pick_shape
 from engine.options import INVALID, Pointer, Report, build_component, convert
 from engine.plan import End, Lookup
 from engine.records import Value
 from engine.registry import class_options
 from engine.spec.evidence import records_in
 from engine.spec.settings import IndexOptions, ValueOptions
+from engine.spelling import akin, listed, suggest
 
 
 class Ends(Protocol):
@@ -61,9 +63,24 @@ def known_of(lookup: Lookup, at: Pointer, limits: Limits, report: Report) -> Kno
     texts = bool(lookup.parser and lookup.parser.text_values)
     found = of_records(_sample(lookup, limits), texts=texts)
     shape = found if found.type == "object" else of_texts() if texts else ANY
-    scope = Scope(shape, Shape(), shape, shape)
-    keys = [pick_shape(path, (*at, "index"), scope, report) for path in lookup.index]
-    return Known(keys, shape, [path.text for path in lookup.index], lookup.policy)
+    known = Known([], shape, [path.text for path in lookup.index], lookup.policy)
+    known.keys = [_key_shape(path, i, known, at, report) for i, path in enumerate(lookup.index)]
+    return known
+
+
+def _key_shape(path: Picked, index: int, known: Known, at: Pointer, report: Report) -> Shape:
+    """The type of one part of the key; no record could be found by a part that none has."""
+    if not isinstance(path, Path) or path.query or path.head:
+        return pick_shape(path, (*at, "index"), Scope(known.found, Shape(), known.found, known.found), report)
+    found = follow(known.found, path.steps)
+    if not isinstance(found, Lost):
+        return found
+    names = list(found.shape.fields)
+    near = suggest(path.text, names) or akin(path.text, names)
+    place = (*at, "index", index) if len(known.index) > 1 else (*at, "index")
+    help = f"did you mean `{near}`?" if near else f"its records have {listed(names)}"
+    report("M316", place, f"`{path.text}` is in no record of the lookup", help)
+    return ANY
 
 
 def _sample(lookup: Lookup, limits: Limits) -> list[Value]:

@@ -30,9 +30,7 @@ class Explode(Step):
 
     each: Annotated[Picked, Doc("The list.", type=Pick)]
     as_: Annotated[str, Doc("Keep the record, with the item under this name.", min=1)] = ""
-    keep_empty: Annotated[bool, Doc("A record without items goes on: with `as` as it is, else empty.")] = (
-        False
-    )
+    keep_empty: Annotated[bool, Doc("A record without items goes on: with `as` as it is, else empty.")] = False
 
     def check(self, scope: Scope, pointer: Pointer, report: Report) -> tuple[Explode, Scope]:
         """Its list typed; the next step sees an item, or the record with it."""

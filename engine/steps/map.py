@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
+from engine.errors import RecordError
 from engine.language.fields import FieldMap, columns_read, picks_of, walk
 from engine.language.frames import Context, Frame
 from engine.language.grammar import MAPPING_KEYS, parse_mapping
@@ -13,10 +14,12 @@ from engine.language.scopes import Scope
 from engine.language.typing import check_in
 from engine.language.values import Picked
 from engine.options import Pointer, Report
+from engine.records import is_blank
 from engine.registry import component
 from engine.rows.compiler import RowCompiler
 from engine.rows.failures import Notes
 from engine.rows.flow import Row, Step, Worker, fill
+from engine.rows.steps import compile_checks
 
 
 @component("map", kind="step", examples=[{"type": "map", "fields": {"ref": "sku"}}], keys=MAPPING_KEYS)
@@ -37,6 +40,7 @@ class Map(Step):
     def check(self, scope: Scope, pointer: Pointer, report: Report) -> tuple[Map, Scope]:
         """Its fields typed; the next step sees what it makes."""
         mapping = check_in(self.mapping, scope, pointer, report)
+        _check_defaults(mapping, report)
         return replace(self, mapping=mapping), scope.entering(mapping.gives, scope.parent)
 
     def worker(self, context: Context, notes: Notes) -> Worker:
@@ -68,3 +72,14 @@ class Map(Step):
         """What its fields pick, unless the whole record is taken."""
         taken = self.mapping.pass_through or self.mapping.source
         return None if taken else columns_read(self.mapping.fields)
+
+
+def _check_defaults(mapping: FieldMap, report: Report) -> None:
+    """A default that breaks the checks of its own field would reject every blank."""
+    for made in walk(mapping.fields):
+        if made.checks and not is_blank(made.default):
+            try:
+                compile_checks(made.checks, made.type)(made.default)
+            except RecordError as error:
+                help = "give one that keeps them, or leave it out"
+                report("M323", (*made.pointer, "default"), f"the default breaks its own checks: {error.message}", help)

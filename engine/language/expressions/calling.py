@@ -24,6 +24,9 @@ __all__ = ["AGGREGATES", "Written", "call", "duration"]
 
 _MOVES: Final = 'it moves a time: `placed + duration("7d")`'
 
+KNOWN_BEFORE: Final = ("code", "structure", "table")
+"""Families of resolvers whose options are names and tables, which `check` looks at: no record decides them."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -174,7 +177,7 @@ def _check_option(resolver: Resolver, option: Option, node: Node) -> None:
             "E115", f"`{option.name}` of `{resolver.name}` is a secret, and expressions are shown", help, node.area
         )
     if not _is_literal(node):
-        if resolver.check or resolver.family == "code":
+        if resolver.family in KNOWN_BEFORE:
             message = f"`{option.name}` of `{resolver.name}` is not known before the run"
             raise OptionError("E113", message, "write it down", node.area)
     else:

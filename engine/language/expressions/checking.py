@@ -192,8 +192,9 @@ class _Checker:
         given = self.shape(node.value)
         for option, part in node.computed:
             self.option(option, self.shape(part).type, part)
+        options = {**node.options, **{option.parameter: part for option, part in node.computed}}
         place = Place(self.pointer, node.area)
-        return call_shape(node.resolver, node.options, given, place, self.scope, self.report) or ANY
+        return call_shape(node.resolver, options, given, place, self.scope, self.report) or ANY
 
     def option(self, option: Option, found: str, node: Node) -> None:
         """An option that is computed, where its type is known."""
