@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
 WHITE_SPACE: Final = (
@@ -22,8 +24,9 @@ def listed(names: Iterable[str]) -> str:
 
 
 def describe(value: object) -> str:
-    """A value for a message: on one line, cut at 60 characters."""
-    text = _plainly(value).replace("\n", "\\n").replace("\r", "\\r")
+    """A value for a message: on one line, as JSON but for the quotes of a text by itself, cut at 60 characters."""
+    text = value if isinstance(value, str) else "".join(_within(_written(value)))
+    text = text[: LONGEST_VALUE + 1].replace("\n", "\\n").replace("\r", "\\r")
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
@@ -32,12 +35,47 @@ def show(value: object) -> str:
     return f"`{describe(value)}`"
 
 
+def _within(pieces: Iterator[str]) -> Iterator[str]:
+    """No more pieces than a message shows: a value may be large, and deep."""
+    left = LONGEST_VALUE
+    for piece in pieces:
+        yield piece
+        left -= len(piece)
+        if left < 0:
+            return
+
+
+def _written(value: object) -> Iterator[str]:
+    """The value piece by piece."""
+    if isinstance(value, str):
+        yield json.dumps(value[: LONGEST_VALUE + 1], ensure_ascii=False)
+    elif isinstance(value, dict):
+        for number, (key, inner) in enumerate(value.items()):
+            yield f"{', ' if number else '{'}{json.dumps(str(key)[: LONGEST_VALUE + 1], ensure_ascii=False)}: "
+            yield from _written(inner)
+        yield "}" if value else "{}"
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield ", " if number else "["
+            yield from _written(inner)
+        yield "]" if value else "[]"
+    else:
+        yield _plainly(value)
+
+
 def _plainly(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
     if isinstance(value, int) and value.bit_length() > LONGEST_INT:
         return f"a number of {value.bit_length()} bits"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
     return str(getattr(value, "text", value))
+
+
+def counted(number: int, word: str) -> str:
+    """How many there are: `1 record`, `2,000 records`."""
+    return f"{number:,} {word}{'s' * (number != 1)}"
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:

@@ -39,9 +39,16 @@ def test_the_diagnosis(ran):
 
 
 def test_the_spec_is_the_file():
-    [shown] = [text for kind, text in BLOCKS if kind == "yaml"]
+    shown, _ = [text for kind, text in BLOCKS if kind == "yaml"]
     with open("pipelines/inventory-csv.yaml", encoding="utf-8") as spec:
         assert spec.read().split("\n", 1)[1] == shown
+
+
+def test_the_excerpt_is_of_the_file():
+    _, shown = [text for kind, text in BLOCKS if kind == "yaml"]
+    with open("pipelines/order-lines.yaml", encoding="utf-8") as spec:
+        lines = {" ".join(line.split()) for line in spec}
+    assert [line for line in shown.splitlines() if " ".join(line.split()) not in lines] == []
 
 
 def test_a_row_and_its_record(ran):

@@ -32,10 +32,14 @@ PYTHON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a call stands, for what is said of it: a pointer into the spec, and a span in the text there."""
+    """Where a call stands, for what is said of it: a pointer into the spec, and a span in the text there.
+
+    `said` are the words of the value in an expression; a chain has none.
+    """
 
     pointer: Pointer
     span: tuple[int, int] | None = None
+    said: str = ""
 
 
 def call_shape(
@@ -45,7 +49,7 @@ def call_shape(
     takes = resolver.takes
     if given.type != "any" and "any" not in takes and given.type not in takes:
         message = f"`{resolver.name}` takes {' or '.join(takes)}, here it gets {given.type}"
-        report("M302", place.pointer, message, conversion(takes, given.type), span=place.span)
+        report("M302", place.pointer, message, conversion(takes, given.type, place.said), span=place.span)
         return None
     if resolver.check:
         found: Shape | None = resolver.check(options, given, place, scope, report)
@@ -54,15 +58,20 @@ def call_shape(
     return Shape(gives, sure=True) if gives != "any" else ANY
 
 
-def conversion(takes: Sequence[str], found: str) -> str:
-    """The sentence that names the resolver which would convert."""
+def conversion(takes: Sequence[str], found: str, said: str = "") -> str:
+    """The sentence that names the resolver which would convert, called with the words of an expression."""
     if found in ("list", "object"):
         return "pick one value of it, or use `each`"
     for wanted in takes:
         if wanted in (*SCALARS, "list") and wanted != found:
             name = {"list": "split", "local": "instant"}.get(wanted, wanted)
-            return f"write `{name}` before it"
+            return called(name, said)
     return "take another resolver"
+
+
+def called(name: str, said: str) -> str:
+    """How a conversion is written: around the words of an expression, else further left in the chain."""
+    return f"write `{name}({said})`" if said else f"write `{name}` before it"
 
 
 def is_certain(resolver: Resolver, given: Shape) -> bool:
@@ -70,20 +79,20 @@ def is_certain(resolver: Resolver, given: Shape) -> bool:
     return "any" in resolver.takes or (given.sure and given.type != "any")
 
 
-def guarded(function: Callable[..., Value], resolver: Resolver) -> Callable[..., Value]:
+def guarded(function: Callable[..., Value], resolver: Resolver, said: str = "") -> Callable[..., Value]:
     """The same function; a value of a type the resolver does not take is a reject that names what would convert it.
 
     Blank is let through to a resolver that sees it.
     """
     accepted = {python for name in resolver.takes for python in PYTHON_TYPES[name]}
     if resolver.contextual:
-        return lambda value, frame: function(_taken(value, accepted, resolver), frame)
+        return lambda value, frame: function(_taken(value, accepted, resolver, said), frame)
     if accepted == {str} and not resolver.blank:
-        return lambda value: function(value if type(value) is str else _taken(value, accepted, resolver))
-    return lambda value: function(value if type(value) in accepted else _taken(value, accepted, resolver))
+        return lambda value: function(value if type(value) is str else _taken(value, accepted, resolver, said))
+    return lambda value: function(value if type(value) in accepted else _taken(value, accepted, resolver, said))
 
 
-def _taken(value: Value, accepted: Collection[type], resolver: Resolver) -> Value:
+def _taken(value: Value, accepted: Collection[type], resolver: Resolver, said: str) -> Value:
     """The value where the resolver takes it; else the reject."""
     if type(value) in accepted or (Decimal in accepted and isinstance(value, Decimal)):
         return value
@@ -91,4 +100,4 @@ def _taken(value: Value, accepted: Collection[type], resolver: Resolver) -> Valu
         return value
     found, takes = type_of(value), " or ".join(resolver.takes)
     message = f"`{resolver.name}` takes {takes}, found {found} `{describe(value)}`: "
-    raise RecordError("R202", message + conversion(resolver.takes, found), value)
+    raise RecordError("R202", message + conversion(resolver.takes, found, said), value)

@@ -62,6 +62,7 @@ def translate(text: str) -> str:
         made.append(token)
         at, length = end, length + len(token)
     _refuse_open_brackets(text, places)
+    _refuse_numbers(text, made, places)
     query = "".join(made)
     _check_query(query, text, places)
     return query
@@ -77,6 +78,19 @@ def _refuse_open_brackets(text: str, places: list[tuple[int, int]]) -> None:
             raise _no_path(text, f"`{text[at]}` closes nothing", (at, 1))
     if open_:
         raise _no_path(text, f"`{text[open_[-1]]}` is never closed", (open_[-1], 1))
+
+
+def _refuse_numbers(text: str, made: Sequence[str], places: Sequence[tuple[int, int]]) -> None:
+    """A bare number beside a comparison is a step to us and nothing to JMESPath: a number was meant."""
+    said = [(token, at) for token, (_, at) in zip(made, places, strict=True) if token.strip()]
+    sides = zip([("", 0), *said], said, [*said[1:], ("", 0)], strict=False)
+    for (before, _), (token, at), (after, _) in sides:
+        compared = before in ("=", "<", ">") or (before != "." and after in ("=", "<", ">", "!"))
+        if token.startswith("step(") and compared:
+            number = STEP.match(text, at)[0].strip()  # type: ignore[index]
+            help = f"a number stands between backquotes: `{number}`"
+            message = f"`{describe(text)}` is not a path: `{number}` is a step here"
+            raise OptionError("M201", message, help, (at, len(number)))
 
 
 def _no_path(text: str, reason: str, span: tuple[int, int]) -> OptionError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -24,6 +25,9 @@ UNIT_SHAPE: Final = Shape(
 RUN_SHAPE: Final = Shape(
     "object", {**dict.fromkeys(RUN_KEYS, scalar("text")), "started_at": scalar("instant")}, closed=True
 )
+
+_COMPUTES: Final = re.compile(r"[\w.$\[\]]+(?: [-+/%] [\w.$\[\]]+)+")
+"""A path that is plain to us, and reads like an expression without its `=`."""
 
 GIVEN: Final = ("$unit", "$run", "$vars")
 """The heads whose members the engine and the spec name, not the input."""
@@ -181,6 +185,8 @@ def _inside_help(shape: Shape, what: str) -> str:
 def _literal_help(path: Path, name: str) -> str:
     if path.head == "$vars":
         return f"declare it: `vars: {{{name}: ..}}`"
+    if _COMPUTES.fullmatch(path.text):
+        return f"an expression begins with `=`: write `={path.text}`"
     if len(path.steps) == 1 and path.head == "":
         return f"a literal is `{{value: {path.text}}}`"
     return "" if path.head in GIVEN else "see what comes in with `engine preview`"

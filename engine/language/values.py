@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from engine.errors import OptionError
 from engine.language.expressions import Expression, evaluator, expression_shape
 from engine.language.frames import Frame
 from engine.language.paths import Path, getter
@@ -12,6 +13,7 @@ from engine.language.scopes import Scope, path_shape
 from engine.language.shapes import Shape
 from engine.options import Pointer, Report
 from engine.records import MISSING, Value, is_blank
+from engine.spelling import describe
 
 Picked = Path | Expression
 
@@ -25,7 +27,23 @@ class Pick:
     @classmethod
     def parse(cls, value: Any) -> Picked:
         """The path or the expression that a text says."""
-        return Expression.parse(value) if str(value).startswith("=") else Path.parse(value)
+        text = str(value)
+        if text.startswith("="):
+            return Expression.parse(text)
+        try:
+            return Path.parse(text)
+        except OptionError as error:
+            help = as_expression(text) if error.code in ("M201", "M206") else ""
+            raise OptionError(error.code, error.message, help, error.span) if help else error
+
+
+def as_expression(text: str) -> str:
+    """What to write where a text is no path, and would be an expression; empty where it is none either."""
+    try:
+        Expression.parse(f"={text}")
+    except OptionError:
+        return ""
+    return f"an expression begins with `=`: write `={describe(text)}`"
 
 
 def picker(picked: Picked) -> Callable[[Frame], Value]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from engine.errors import RecordError
-from engine.language.calls import Place
+from engine.language.calls import Place, called
 from engine.language.frames import Frame
 from engine.language.indexes import ValueTable
 from engine.language.paths import Path
@@ -134,11 +134,18 @@ def _check_key(
         message = f"the key has {len(parts)} part{'s' * (len(parts) != 1)}, the index has {len(known.keys)}"
         report("S322", at if picks else place.pointer, message, f"the index is {listed(known.index)}", span=place.span)
         return
-    for part, wanted in zip(parts, known.keys, strict=True):
+    for part, wanted, pick in zip(parts, known.keys, picks or (None,), strict=True):
         if _never_equal(part, wanted):
             message = f"the key is {part.type}, the index is {wanted.type}"
-            help = f"write `{wanted.type}` before it" if wanted.type in SCALARS else "name one value"
+            help = _key_help(wanted.type, pick, place)
             report("M315", at if picks else place.pointer, message, help, span=place.span)
+
+
+def _key_help(wanted: str, pick: Picked | None, place: Place) -> str:
+    """How a part of the key is made what the index is: the value itself, or what `key` picks."""
+    if wanted not in SCALARS:
+        return "name one value"
+    return f"write `={wanted}({pick.text.removeprefix('=')})`" if pick else called(wanted, place.said)
 
 
 def _never_equal(part: Shape, wanted: Shape) -> bool:

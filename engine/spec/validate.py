@@ -25,6 +25,7 @@ WORDS: Final = {
 }
 UNQUOTED: Final = {"boolean": {"true": "true", "yes": "true", "false": "false", "no": "false"}}
 VARIABLE_HELP: Final = "write letters, digits and `_`, a letter first"
+NO_VALUE: Final = "the key has no value: give it one, or leave the key out"
 MANY: Final = 14
 BOUNDS: Final = {
     "minimum": ("is too small", "at least", ""),
@@ -149,8 +150,15 @@ def _say_missing(error: Any, at: Pointer, problems: Problems) -> None:
     for name in error.validator_value:
         if name not in error.instance:
             key = error.schema.get("properties", {}).get(name, {})
-            help = key.get("description") or (f"known: {listed(key['enum'])}" if "enum" in key else "")
+            help = f"known: {listed(key['enum'])}" if "enum" in key else _needed(name, key.get("description", ""))
             problems("S202", at, f"`{name}` is missing in {_owner(error)}", help, key=True)
+
+
+def _needed(name: str, meaning: str) -> str:
+    """What to write, and what it means; a meaning that says what to write stands alone."""
+    if re.match("(write|say) ", meaning, re.IGNORECASE):
+        return f"{meaning[0].lower()}{meaning[1:].removesuffix('.')}"
+    return f"write `{name}: ..`" + (f": {meaning[0].lower()}{meaning[1:].removesuffix('.')}" if meaning else "")
 
 
 def _say_type(error: Any, at: Pointer, problems: Problems) -> None:
@@ -163,9 +171,9 @@ def _say_type(error: Any, at: Pointer, problems: Problems) -> None:
 
 def _converted(value: Any, wanted: list[str], title: str) -> str:
     """How the value that was probably meant is written; empty where nothing is certain."""
-    text = describe(_written(value))
+    text = describe(value)
     if value is None:
-        return "the key has no value: give it one, or leave the key out"
+        return NO_VALUE
     if not isinstance(value, str | list | dict):
         literal = f"a literal is `{{value: {text}}}`" if title == "a field" else f'as text it is `"{text}"`'
         return literal if "string" in wanted else ""
@@ -176,18 +184,18 @@ def _converted(value: Any, wanted: list[str], title: str) -> str:
     return f'as a list it is `["{text}"]`' if wanted == ["array"] and isinstance(value, str) else ""
 
 
-def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _found(value: Any) -> str:
     if isinstance(value, dict | list):
         return "a map" if isinstance(value, dict) else "a list"
-    text = f"`{describe(_written(value))}`"
+    text = f"`{describe(value)}`"
     return "nothing" if value is None else f"the text {text}" if isinstance(value, str) else text
 
 
 def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
+    if error.instance is None:
+        choices = either(f"`{choice}`" for choice in error.validator_value)
+        problems("S205", at, f"expected {choices}, found nothing", NO_VALUE)
+        return
     choices = [str(choice) for choice in error.validator_value]
     near = suggest(str(error.instance), choices) or akin(str(error.instance), choices)
     help = f"did you mean `{near}`?" if near else f"known: {listed(choices)}"
@@ -204,7 +212,7 @@ def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
         problems(
             "S205",
             at,
-            f"`{describe(_written(error.instance))}` is not one of {listed(choices)}",
+            f"`{describe(error.instance)}` is not one of {listed(choices)}",
             help if near else "",
         )
 

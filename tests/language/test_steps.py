@@ -174,7 +174,7 @@ def test_a_map_among_steps_is_the_map_alone(group):
     if "check" in group:
         return
     steps, setting, _, report = checked({**group, "steps": [{"type": "map", **group["mapping"]}, *STILL]})
-    assert report.errors == []
+    assert set(report.errors) <= {"M323"}, "what only the step proves: a default that breaks its own checks"
     for case in group["cases"]:
         flow = Flow(steps, setting.context(IndexedTable))
         wanted = {key: value for key, value in case.items() if key not in ("given", "comment")}

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 from engine.language.expressions.operators import TIMES
 from engine.registry import NUMBERS
+
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
 
 def decided(said: str, type: str) -> str:
@@ -19,8 +23,7 @@ def decided(said: str, type: str) -> str:
 def calculated(sign: str, said: str, type: str, kinds: tuple[str, str]) -> str:
     """What to write where an operand is none to calculate with."""
     if type == "text":
-        joins = ", or `text(..)` around the number to join" if sign == "+" and "number" in kinds else ""
-        return f"write `int({said})` or `decimal({said})`{joins}"
+        return _text_calculated(sign, said, next(kind for kind in (*kinds, "") if kind != "text"))
     if type in TIMES or set(kinds) & set(TIMES):
         if "number" in kinds:
             return 'a time moves by `duration("7d")`, or with `shift(x, days=n)`'
@@ -28,6 +31,27 @@ def calculated(sign: str, said: str, type: str, kinds: tuple[str, str]) -> str:
     if type in ("list", "object"):
         return "take one value of it, or `sum`"
     return "write `1 if x else 0`" if type == "bool" else "write another operator"
+
+
+def _text_calculated(sign: str, said: str, other: str) -> str:
+    """A text is made what the other operand is, or that a text where `+` would join."""
+    if other == "duration":
+        return f"write `instant({said})` or `date({said})`"
+    if other in TIMES:
+        return "write `text(..)` around the time to join" if sign == "+" else f"write `{other}({said})`"
+    joins = ", or `text(..)` around the number to join" if sign == "+" and other == "number" else ""
+    return f"write `int({said})` or `decimal({said})`{joins}"
+
+
+def summed(said: str, type: str, *, listed: bool) -> str:
+    """What to write where `sum` gets no numbers; those of a list are made numbers one by one."""
+    if type == "bool":
+        return f"write `sum(1 for i in {said} if i)`" if listed else f"write `1 if {said} else 0`"
+    if type != "text":
+        return "take one number of each: `sum(i.qty for i in items)`"
+    if listed:
+        return f"write `sum(int(i) for i in {said})` or `sum(decimal(i) for i in {said})`"
+    return f"write `int({said})` or `decimal({said})`"
 
 
 def incomparable(said: str, kind: str) -> str:
@@ -56,10 +80,17 @@ def _text_converted(sides: Sequence[tuple[str, str, bool]], text: int) -> tuple[
     if other_written and wanted in (*NUMBERS, "bool"):
         return f'write `{wanted}({said})`, or `"{other}"` for the text', text
     if written and wanted in (*NUMBERS, "bool"):
-        return f"write `text({other})`, or {said} without quotes", 1 - text
+        return f"write `text({other})`{_unquoted(said[1:-1], wanted)}", 1 - text
     if wanted in ("local", "list", "object"):
         return 'write `instant(.., zone="..")` around both', text
     return f"write `{wanted}({said})`", text
+
+
+def _unquoted(text: str, wanted: str) -> str:
+    """A text that says a number, or true or false, may be meant as that."""
+    if wanted == "bool":
+        return f", or `{text}` for the truth value" if text in ("true", "false") else ""
+    return f", or `{text}` for the number" if _NUMBER.fullmatch(text) else ""
 
 
 def searched(said: str, type: str) -> str:

@@ -181,9 +181,17 @@ def _check_option(resolver: Resolver, option: Option, node: Node) -> None:
             message = f"`{option.name}` of `{resolver.name}` is not known before the run"
             raise OptionError("E113", message, "write it down", node.area)
     else:
-        wrong = misfit(_literal(node), schema_of_option(option))
+        schema = schema_of_option(option)
+        wrong = misfit(_literal(node), schema)
         if wrong:
-            raise OptionError("E110", f"`{option.name}` of `{resolver.name}` is {wrong}", option.doc.text, node.area)
+            help = _meant(_literal(node), schema["enum"]) if "enum" in schema else option.doc.text
+            raise OptionError("E110", f"`{option.name}` of `{resolver.name}` is {wrong}", help, node.area)
+
+
+def _meant(value: Any, words: Sequence[str]) -> str:
+    """The word of a closed list that was probably meant; the message lists them all."""
+    near = isinstance(value, str) and (suggest(value, words) or akin(value, words))
+    return f'did you mean `"{near}"`?' if near else ""
 
 
 def _built(resolver: Resolver, known: Mapping[str, Any], given: Sequence[tuple[Option, Node]]) -> Mapping[str, Any]:

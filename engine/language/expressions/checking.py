@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from engine.language.calls import Place, call_shape
-from engine.language.expressions.advice import calculated, converted, decided, incomparable, searched
+from engine.language.expressions.advice import calculated, converted, decided, incomparable, searched, summed
 from engine.language.expressions.expression import Condition, Expression
 from engine.language.expressions.fitting import types_of
 from engine.language.expressions.nodes import (
@@ -193,7 +193,7 @@ class _Checker:
         for option, part in node.computed:
             self.option(option, self.shape(part).type, part)
         options = {**node.options, **{option.parameter: part for option, part in node.computed}}
-        place = Place(self.pointer, node.area)
+        place = Place(self.pointer, node.area, self.said(node.value))
         return call_shape(node.resolver, options, given, place, self.scope, self.report) or ANY
 
     def option(self, option: Option, found: str, node: Node) -> None:
@@ -212,7 +212,7 @@ class _Checker:
         items = self.items(node)
         if node.name in ("any", "all"):
             return self.decisions(items)
-        return self.sum(items) if node.name == "sum" else self.extreme(items)
+        return self.sum(node, items) if node.name == "sum" else self.extreme(items)
 
     def items(self, node: Function) -> list[tuple[Node, Shape]]:
         """What an aggregate goes over: its arguments, the items of its list, the body of its loop."""
@@ -251,12 +251,14 @@ class _Checker:
                 self.problem("E203", f"`{said}` is {shape.type}, not true or false", decided(said, shape.type), node)
         return BOOL
 
-    def sum(self, items: Sequence[tuple[Node, Shape]]) -> Shape:
+    def sum(self, node: Function, items: Sequence[tuple[Node, Shape]]) -> Shape:
         total = ""
         for part, shape in items:
             if shape.type not in (*NUMBERS, "any"):
-                help = calculated("+", self.said(part), shape.type, ("number", shape.type))
-                return self.problem("E202", f"`sum` adds numbers, `{self.said(part)}` is {a(shape.type)}", help, part)
+                listed, said = part is node.arguments[0] and len(node.arguments) == 1, self.said(part)
+                found = f"a list of {shape.type}" if listed else a(shape.type)
+                help = summed(said, shape.type, listed=listed)
+                return self.problem("E202", f"`sum` adds numbers, `{said}` is {found}", help, part)
             total = computed_type("+", total, shape.type) or "any" if total else shape.type
         return ANY if total == "any" else Shape(total or "int", sure=total in ("", "int"))
 

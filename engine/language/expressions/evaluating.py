@@ -211,14 +211,14 @@ class _Compiler:
 
     def step(self, node: Call) -> Callable[[Value, Frame], Value]:
         """The resolver as a function of a value and a frame."""
-        resolver = node.resolver
+        resolver, said = node.resolver, self.words.said(node.value.area)[1:-1]
         if not node.computed:
-            return _with_frame(resolver, node.options)
+            return _with_frame(resolver, node.options, said)
         computed = [(option, self.value(part), part.area) for option, part in node.computed]
 
         def made_anew(value: Value, frame: Frame) -> Value:
             given = {o.parameter: self.option(o, make(frame), area) for o, make, area in computed}
-            return _with_frame(resolver, {**node.options, **given})(value, frame)
+            return _with_frame(resolver, {**node.options, **given}, said)(value, frame)
 
         return made_anew
 
@@ -287,11 +287,11 @@ class _Compiler:
         return listed
 
 
-def _with_frame(resolver: Resolver, options: Mapping[str, Any]) -> Callable[[Value, Frame], Value]:
+def _with_frame(resolver: Resolver, options: Mapping[str, Any], said: str) -> Callable[[Value, Frame], Value]:
     """The resolver with its options, guarded; only a contextual one looks at the frame."""
     function = resolver.step(options)
     if "any" not in resolver.takes:
-        function = guarded(function, resolver)
+        function = guarded(function, resolver, said)
     return function if resolver.contextual else lambda value, frame: function(value)
 
 

@@ -30,6 +30,7 @@ from engine.language.expressions.nodes import (
 )
 from engine.language.expressions.refusals import shown
 from engine.language.expressions.scanning import DEEPEST, Token, scan
+from engine.spelling import describe
 
 OPERATORS: Final[Mapping[type[ast.AST], str]] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%",
@@ -185,8 +186,20 @@ class _Parser:
         first = self.node(tree.left)
         pairs = zip(tree.ops, tree.comparators, strict=True)
         rest = tuple((OPERATORS[type(op)], self.node(right)) for op, right in pairs)
-        _refuse_null((first, *(node for _, node in rest)))
+        self.refuse_null(first, rest)
         return Comparison(self.area(tree), first, rest)
+
+    def refuse_null(self, left: Node, rest: Sequence[tuple[str, Node]]) -> None:
+        """Nothing is compared with null: `present` asks whether there is a value."""
+        for sign, right in rest:
+            for operand, other in ((left, right), (right, left)):
+                for each in operand.entries if isinstance(operand, Listing) else (operand,):
+                    if _is_null(each):
+                        said = "x" if _is_null(other) else describe(self.text[other.area[0] : sum(other.area)])
+                        present = f"`not present({said})`" if sign == "==" else f"`present({said})`"
+                        help = f"write {present}" if sign in ("==", "!=") else f"ask {present} beside it"
+                        raise OptionError("E107", "null is compared with nothing", help, each.area)
+            left = right
 
     def choice(self, tree: ast.IfExp) -> Node:
         branches = []
@@ -269,18 +282,12 @@ class _Parser:
         return token.text
 
 
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Literal) and node.value is None
+
+
 def _rank(op: ast.operator) -> int:
     return 1 if isinstance(op, ast.Add | ast.Sub) else 2
-
-
-def _refuse_null(operands: Sequence[Node]) -> None:
-    """Nothing is compared with null: `present` asks whether there is a value."""
-    for operand in operands:
-        inside = operand.entries if isinstance(operand, Listing) else (operand,)
-        for each in inside:
-            if isinstance(each, Literal) and each.value is None:
-                help = "write `present(x)` or `not present(x)`"
-                raise OptionError("E107", "null is compared with nothing", help, each.area)
 
 
 _MAKE: Final[Mapping[type[ast.AST], Callable[[_Parser, Any], Node]]] = {

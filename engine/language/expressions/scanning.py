@@ -40,6 +40,7 @@ _SIGN: Final = re.compile(r"===|!==|\*\*|//|:=|==|!=|<=|>=|<>|&&|\|\||\?\?|<<|>>
 _DASHED: Final = re.compile(r"[\w.$\[\]]+(?:-[^\W\d][\w.\[\]]*)+")
 _CALL: Final = re.compile(r"\w+\s*\(")
 _ESCAPES: Final = {"\\": "\\", '"': '"', "'": "'", "n": "\n", "t": "\t"}
+PREFIXES: Final = ("b", "f", "r", "u", "br", "fr", "rb", "rf")
 _KNOWN: Final = frozenset(("+", "-", "*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">=", *"()[]{},:="))
 _BETWEEN: Final = OPERATORS - {"not"} | frozenset(("*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">="))
 _CLOSES: Final = {")": "(", "]": "[", "}": "{"}
@@ -107,10 +108,12 @@ def _token(text: str, at: int, before: list[Token]) -> Token:
 
 def _word(text: str, at: int, name: str, before: list[Token]) -> Token:
     end = at + len(name)
+    if before and _is_text(before[-1]) and before[-1].end == at and name not in OPERATORS:
+        raise _quote_missing(before[-1], name, (at, len(name)))
     if text[end : end + 1] in ('"', "'") and name not in OPERATORS:
-        raise OptionError(
-            "E105", f"`{name}` stands before a text", 'a text has no prefix: write `".."`', (at, len(name))
-        )
+        prefix = name.lower() in PREFIXES
+        help = 'a text has no prefix: write `".."`' if prefix else f"a quote is missing before it: `{text[end]}{name}`"
+        raise OptionError("E105", f"`{name}` stands before a text", help, (at, len(name)))
     if _is_key(text, end, before):
         return Token("key", name, at)
     if name in OPERATORS:
@@ -122,6 +125,16 @@ def _word(text: str, at: int, name: str, before: list[Token]) -> Token:
     if text[end:].lstrip(" \t\r\n").startswith("("):
         return Token("function", name, at)
     return _path(text, at, end)
+
+
+def _is_text(token: Token) -> bool:
+    return token.kind == "literal" and isinstance(token.value, str)
+
+
+def _quote_missing(read: Token, next: str, area: tuple[int, int]) -> OptionError:
+    """A text ends where another word begins: its quotes were paired otherwise than meant."""
+    message = f"`{shown(read.text)}` is read as one text, and `{shown(next)}` follows it"
+    return OptionError("E103", message, rf"a quote is missing before; inside a text it is `\{read.text[0]}`", area)
 
 
 def _is_key(text: str, end: int, before: list[Token]) -> bool:
@@ -290,7 +303,9 @@ def _no_operator(left: Token, right: Token) -> OptionError:
     if lower in OPERATORS or lower == "is":
         word = "==" if lower == "is" else lower
         return OptionError("E105", f"`{right.text}` is no word of the language", f"write `{word}`", right.area)
-    if isinstance(left.value, str) and isinstance(right.value, str) and left.kind == right.kind == "literal":
+    if _is_text(left) and left.end == right.start and (right.kind == "path" or _is_text(right)):
+        return _quote_missing(left, right.text, right.area)
+    if _is_text(left) and _is_text(right):
         return OptionError("E101", "two texts stand side by side", "join them with `+`", right.area)
     if right.text == "[":
         return OptionError(
