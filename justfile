@@ -21,6 +21,10 @@ golden *args:
 bench:
     python tests/benchmarks/all.py
 
+# An hour of random expressions over random values, of which CI runs a minute.
+fuzz:
+    python tests/fuzz/expressions.py --seconds 3600
+
 # Every kill point of the crash test, not only CI's sample.
 crash:
     ENGINE_CRASH=full python -m pytest tests/crash

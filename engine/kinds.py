@@ -114,6 +114,10 @@ class Source(ABC):
     def units(self, store: Store, roots: Roots, now: datetime) -> Iterator[Unit]:
         """The units that are there now, in the source's order; `roots` is what its templates see."""
 
+    def where(self, roots: Roots) -> str:
+        """Where it looks, for messages."""
+        return self.type
+
 
 class Parser(ABC):
     """Bytes to records. `text_values`: every value is text until a resolver names another type."""
@@ -126,6 +130,11 @@ class Parser(ABC):
     @abstractmethod
     def batches(self, stream: BinaryIO, limits: Limits) -> Iterator[Batch]:
         """The records of a stream; UnitError where the stream itself is damaged."""
+
+    @property
+    def optional_names(self) -> Sequence[str]:
+        """Fields that the input may do without, as the spec says."""
+        return ()
 
     def names_of(self, stream: BinaryIO, limits: Limits) -> Sequence[str] | None:
         """The closed list of fields that a sample shows (a CSV header), None where records stay open."""

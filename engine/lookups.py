@@ -39,7 +39,8 @@ def _records(name: str, lookup: Lookup, plan: Plan, now: datetime, context: Cont
     keys, left = [picker(path) for path in lookup.index], plan.max_lookup
     units = list(lookup.source.units(store, {"vars": plan.vars}, now))
     if not units:
-        raise UnitError("D311", f"the lookup `{name}` has no file", "put one where its path finds it")
+        where = store.show(lookup.source.where({"vars": plan.vars}))
+        raise UnitError("D311", f"the lookup `{name}` has no file", f"put one where it looks: `{where}`")
     for unit in units:
         left -= unit.stat.size
         if left < 0:

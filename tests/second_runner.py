@@ -10,6 +10,7 @@ answers otherwise than the case says is a disagreement.
 import base64
 import contextlib
 import copy
+import functools
 import io
 import itertools
 import json
@@ -104,7 +105,9 @@ def kind_of(value: Any) -> str:
 
 
 def _same_float(one: float, other: float) -> bool:
-    return (math.isnan(one) and math.isnan(other)) or (one == other and math.copysign(1, one) == math.copysign(1, other))
+    return (math.isnan(one) and math.isnan(other)) or (
+        one == other and math.copysign(1, one) == math.copysign(1, other)
+    )
 
 
 SAME: dict[str, Callable[[Any, Any], bool]] = {
@@ -144,7 +147,7 @@ def as_json(value: Any) -> str:
     if kind == "list":
         return f"[{', '.join(map(as_json, value))}]"
     if kind == "object":
-        return "{" + ", ".join(f"{json.dumps(key)}: {as_json(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{as_json(key)}: {as_json(item)}" for key, item in value.items()) + "}"
     if kind in ("null", "bool", "int") or (kind == "text" and not re.search("[\ud800-\udfff]", value)):
         return json.dumps(value)
     raise Unsayable(kind)
@@ -161,7 +164,8 @@ def as_written(value: Any) -> Any:
     if kind in ("float", "missing", "bytes"):
         raise Unsayable(kind)
     if kind == "decimal":
-        return Decimal(format(value, "f"))
+        digits = format(value, "f")
+        return Decimal(digits) if "." in digits else int(digits)
     if kind in ("date", "local"):
         return value.isoformat()
     if kind == "instant":
@@ -207,16 +211,18 @@ class Tally:
             agreed = agree(wanted, found)
         except Unsayable:
             return
-        except Exception as error:  # noqa: BLE001: the report says it
+        except Exception as error:  # noqa: BLE001 - the report says it
             found, agreed = error, False
         self.ends.setdefault(self.folder, Counter())[end] += 1
         if not agreed:
-            self.wrong.append(f"{self.where} [{end}]\n    wanted {without_text(wanted)}\n    found  {without_text(found)}")
+            self.wrong.append(
+                f"{self.where} [{end}]\n    wanted {without_text(wanted)}\n    found  {without_text(found)}"
+            )
 
 
 def groups_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The groups of a file, each with its name for people."""
-    for number, group in enumerate(json.loads(path.read_text(encoding="utf-8"))):
+    for number, group in enumerate(json.loads(path.read_text(encoding="utf-8"), parse_float=Digits)):
         yield f"{path.parent.name}/{path.name}[{number}]", group
 
 
@@ -257,6 +263,11 @@ class Outcome:
         return [[error["field"], error["code"]] for reject in self.rejects for error in reject["errors"]]
 
 
+def by_name(counts: dict[str, int]) -> dict[str, int]:
+    """Counts have no order."""
+    return dict(sorted(counts.items()))
+
+
 def _lines(path: str) -> list[Any]:
     text = Path(path).read_text(encoding="utf-8") if os.path.exists(path) else ""
     return [from_json(line) for line in text.split("\n") if line]
@@ -265,7 +276,8 @@ def _lines(path: str) -> list[Any]:
 def mapped(spec: str, given: str) -> Outcome:
     """What `engine map` makes of a file."""
     rejects = f"{given}.rejects"
-    code, out, err = engine("map", spec, given, "--rejects", rejects)
+    parser = ["--parser", "jsonl"] if given.endswith(".jsonl") else []
+    code, out, err = engine("map", spec, given, "--rejects", rejects, *parser)
     results = [from_json(line) for line in out.split("\n") if line]
     found = re.search(r"\b[A-Z]\d{3}\b", err) if code and not os.path.exists(rejects) else None
     stopped = re.search(r"error\[([A-Z]\d{3})\]", err)
@@ -283,9 +295,9 @@ def ran(spec: str, given: str) -> Outcome:
     results = [line for output in unit["outputs"] for line in _lines(os.path.join(folder, output["path"]))]
     rejects = _lines(os.path.join(folder, unit["rejects_path"])) if unit["rejects_path"] else []
     counts = {
-        "filtered": report["filtered"],
+        "filtered": by_name(report["filtered"]),
         "created": report["records"]["created"],
-        "recovered": report["recovered"],
+        "recovered": by_name(report["recovered"]),
         "dropped": report["items_dropped"],
     }
     return Outcome(results, rejects, counts, (unit["error"] or {}).get("code", ""))
@@ -376,10 +388,11 @@ def spec_of(folder: str, group: dict[str, Any], work: dict[str, Any], **over: An
         "lookups": lookups,
         **work,
         "sink": {"type": "files", "path": "out/{unit.name}.jsonl", "when_empty": "write"},
-        "limits": {"max_rejects": "100%"},
+        "limits": {"max_rejects": 1000},
         **over,
     }
-    return _put(folder, "stock.json", as_json({key: part for key, part in spec.items() if part != {}}))
+    _put(folder, "engine.yaml", "{}\n")  # the state is the folder's own
+    return _put(folder, "stock.json", as_json({key: part for key, part in spec.items() if part not in ({}, [])}))
 
 
 def input_of(folder: str, name: str, records: list[Any], *, texts: bool = False) -> str:
@@ -392,7 +405,7 @@ def input_of(folder: str, name: str, records: list[Any], *, texts: bool = False)
 
 def names_a_run(work: Any) -> bool:
     """Whether a spec looks at the run or the unit, which the command line makes itself."""
-    return re.search(r"\$run|\$unit\.(?!record)|\{(unit|run)\.", json.dumps(work)) is not None
+    return re.search(r"\$run|\$unit\.(?!record)|\{(unit|run)\.", json.dumps(work, default=str)) is not None
 
 
 # Python
@@ -424,17 +437,24 @@ class Asking(Table):
         self._noted = []
 
 
+@functools.cache
+def plan_of(spec: str) -> Plan:
+    """The plan of a spec, which does not change once it was written."""
+    return load(spec)[0]
+
+
 def context_of(plan: Plan, *, asking: bool = False) -> tuple[Context, dict[str, Any]]:
     """What the heads see, and the tables of the lookups."""
     tables = opened(plan, NOW, Context(plan.vars, RUN, UNIT))
     if asking:
-        tables = Tables({name: Asking(table) for name, table in tables.items()})
+        asked = {name for name, lookup in plan.lookups.items() if lookup.values is None}
+        tables = Tables({name: Asking(table) if name in asked else table for name, table in tables.items()})
     return Context(plan.vars, RUN, UNIT, tables), tables
 
 
 def flowed(spec: str, given: list[Any], *, asking: bool = False) -> Outcome:
     """What the steps of a spec make of typed records, which stay as they were."""
-    plan, _ = load(spec)
+    plan = plan_of(spec)
     context, tables = context_of(plan, asking=asking)
     flow, before = Flow(plan.steps, context), copy.deepcopy(given)
     made = flow(batch_of(given))
@@ -450,13 +470,13 @@ def flowed(spec: str, given: list[Any], *, asking: bool = False) -> Outcome:
     ]
     notes = flow.notes
     counts = {
-        "filtered": dict(notes.filtered),
+        "filtered": by_name(notes.filtered),
         "created": notes.created,
-        "recovered": dict(notes.recovered),
+        "recovered": by_name(notes.recovered),
         "dropped": notes.items_dropped,
     }
     if asking:
-        counts["requests"] = {name: table.rounds for name, table in tables.items()}
+        counts["requests"] = {name: table.rounds for name, table in tables.items() if isinstance(table, Asking)}
     return Outcome(list(made.records), rejects, counts)
 
 
@@ -508,13 +528,19 @@ class Desk:
         """A folder that nothing else uses."""
         return os.path.join(self.root, str(next(self.numbers)))
 
-    def check(self, spec: str, group: dict[str, Any]) -> None:
-        """The codes that `check` reports, by the command line and by `load`."""
-        wanted = {"error": group.get("check", []), "warning": group.get("warns", [])}
+    def each(self, name: str, group: dict[str, Any], judge: Callable[[str, dict[str, Any]], None]) -> None:
+        """Judge the group's cases, one after the other."""
+        for number, case in enumerate(group.get("cases", ())):
+            self.tally.begin(f"{name}.{number}")
+            judge(str(number), case)
+
+    def check(self, spec: str, group: dict[str, Any], order: Callable[[list[str]], list[str]] = list) -> None:
+        """The codes that `check` reports; of a group with errors its warnings are not stated."""
+        wanted = {"error": order(group.get("check", [])), "warning": order(group.get("warns", []))}
         if "check" in group:
-            self.tally.ask("check", wanted["error"], lambda: checked(spec)["error"])
+            self.tally.ask("check", wanted["error"], lambda: order(checked(spec)["error"]))
         else:
-            self.tally.ask("check", wanted, lambda: checked(spec))
+            self.tally.ask("check", wanted, lambda: {level: order(codes) for level, codes in checked(spec).items()})
 
 
 def wanted_answer(case: dict[str, Any]) -> Any:
@@ -531,14 +557,17 @@ def judge_resolvers(desk: Desk, name: str, group: dict[str, Any]) -> None:
     try:
         mapping = {"mapping": {"fields": {"x": {"source": "v", "resolver": value_of(doc)}}}}
         spec = spec_of(desk.folder(), {}, mapping)
+        spec = "" if checked(spec)["error"] else spec  # what `check` refuses may still be called
     except Unsayable:
         spec = ""
-    for number, case in enumerate(group["cases"]):
-        desk.tally.begin(f"{name}.{number}")
+
+    def one(number: str, case: dict[str, Any]) -> None:
         wanted, given = wanted_answer(case), value_of(case["given"])
         desk.tally.ask("call", wanted, lambda: _called(resolver, step, copy.deepcopy(given)))
         if spec and not is_blank(given):
-            desk.tally.ask("map", wanted, lambda: _field_x(spec, str(number), {"v": given}, wanted), agree_as_written)
+            desk.tally.ask("map", wanted, lambda: _field_x(spec, number, {"v": given}, wanted), agree_as_written)
+
+    desk.each(name, group, one)
 
 
 def _called(resolver: Any, step: Callable[..., Any], given: Any) -> Any:
@@ -568,19 +597,24 @@ def judge_mapping(desk: Desk, name: str, group: dict[str, Any]) -> None:
     desk.tally.begin(f"{name}.check")
     desk.tally.cases[desk.tally.folder] -= "check" not in group
     desk.check(spec, group)
+    steps = [{"type": "map", **value_of(group["mapping"])}, {"type": "filter", "where": "true"}]
+    stepped = spec_of(desk.folder(), group, {"steps": steps})
     unseen = names_a_run(group["mapping"])
-    for number, case in enumerate(group.get("cases", ())):
-        desk.tally.begin(f"{name}.{number}")
+
+    def one(number: str, case: dict[str, Any]) -> None:
         given = value_of(case["given"])
-        wanted = {"counts": _counts(case), **_record_or_errors(case)}
+        wanted = {**({} if "errors" in case else _counts(case)), **_record_or_errors(case)}
         desk.tally.ask("flow", wanted, lambda: _one(flowed(spec, [given]), counts=True))
+        desk.tally.ask("step", wanted, lambda: _one(flowed(stepped, [given]), counts=True))
         if not unseen:
             wanted = _record_or_errors(case)
-            desk.tally.ask("map", wanted, lambda: _mapped_one(spec, str(number), given, group), agree_as_written)
+            desk.tally.ask("map", wanted, lambda: _mapped_one(spec, number, given, group), agree_as_written)
+
+    desk.each(name, group, one)
 
 
 def _counts(case: dict[str, Any]) -> dict[str, Any]:
-    return {"recovered": case.get("recovered", {}), "dropped": case.get("dropped", 0)}
+    return {"recovered": by_name(case.get("recovered", {})), "dropped": case.get("dropped", 0)}
 
 
 def _record_or_errors(case: dict[str, Any]) -> dict[str, Any]:
@@ -591,8 +625,10 @@ def _one(outcome: Outcome, *, counts: bool = False) -> dict[str, Any]:
     """The outcome of one record as a case says it."""
     if outcome.error:
         return {"stopped": outcome.error}
-    said = {"counts": {key: outcome.counts[key] for key in ("recovered", "dropped")}} if counts else {}
-    return {**said, **({"errors": outcome.errors} if outcome.rejects else {"result": outcome.results[0]})}
+    if outcome.rejects:
+        return {"errors": outcome.errors}
+    said = {key: outcome.counts[key] for key in ("recovered", "dropped")} if counts else {}
+    return {**said, "result": outcome.results[0]}
 
 
 def _mapped_one(spec: str, name: str, given: Any, group: dict[str, Any]) -> dict[str, Any]:
@@ -611,17 +647,21 @@ def judge_steps(desk: Desk, name: str, group: dict[str, Any]) -> None:
     desk.tally.cases[desk.tally.folder] -= "check" not in group
     desk.check(spec, group)
     if "columns" in group:
-        desk.tally.ask("columns", group["columns"], lambda: list(load(spec)[0].columns))
+        desk.tally.ask("columns", group["columns"], lambda: list(plan_of(spec).columns))
     unseen = names_a_run(group["steps"])
     plain = {key: part for key, part in group.items() if key not in ("texts", "sample")}
     lines = spec_of(desk.folder(), plain, {"steps": value_of(group["steps"])})
-    for number, case in enumerate(group.get("cases", ())):
-        desk.tally.begin(f"{name}.{number}")
+
+    def one(number: str, case: dict[str, Any]) -> None:
         given, wanted = value_of(case["given"]), _wanted_steps(case)
-        desk.tally.ask("flow", wanted, lambda: _many(flowed(spec, given, asking="requests" in case), case))
+        desk.tally.ask("flow", wanted, lambda: _many(flowed(spec, given), case))
+        if "lookups" in group:
+            asked = {**wanted, "requests": value_of(case["requests"])} if "requests" in case else wanted
+            desk.tally.ask("asking", asked, lambda: _many(flowed(spec, given, asking=True), case))
         if not unseen:
-            wanted.pop("requests", None)
-            desk.tally.ask("run", wanted, lambda: _ran_many(lines, str(number), given, case), agree_as_written)
+            desk.tally.ask("run", wanted, lambda: _ran_many(lines, number, given, case), agree_as_written)
+
+    desk.each(name, group, one)
 
 
 judge_lookups = judge_steps
@@ -632,10 +672,9 @@ def _wanted_steps(case: dict[str, Any]) -> dict[str, Any]:
         "results": value_of(case["results"]),
         "rejects": case.get("rejects", []),
         **({"messages": case["messages"]} if "messages" in case else {}),
-        "filtered": case.get("filtered", {}),
+        "filtered": by_name(case.get("filtered", {})),
         "created": case.get("created", 0),
         **_counts(case),
-        **({"requests": value_of(case["requests"])} if "requests" in case else {}),
     }
 
 
@@ -646,25 +685,32 @@ def _many(outcome: Outcome, case: dict[str, Any]) -> dict[str, Any]:
     said = {"results": outcome.results, "rejects": rows}
     if "messages" in case:
         said["messages"] = [error["message"] for _, error in errors]
-    return {**said, **outcome.counts}
+    fates = len(outcome.results) + len(outcome.rejects) + sum(outcome.counts["filtered"].values())
+    assert fates == len(case["given"]) + outcome.counts["created"], "the books do not balance"
+    return {**said, **{key: count for key, count in outcome.counts.items() if key != "requests" or key in case}}
 
 
 def _ran_many(spec: str, name: str, given: list[Any], case: dict[str, Any]) -> dict[str, Any]:
     as_written(value_of(case["results"]))
-    return _many(ran(spec, input_of(os.path.dirname(spec), name, given)), case)
+    outcome = ran(spec, input_of(os.path.dirname(spec), name, given))
+    return {"stopped": outcome.error} if outcome.error else _many(outcome, case)
 
 
 def judge_parsing(desk: Desk, name: str, group: dict[str, Any]) -> None:
     """Bytes in blocks of several sizes, and by the command line as they are."""
     parser = component("parser", value_of(group["parser"]))
     limits = Limits(**group.get("limits", {}))
-    for number, case in enumerate(group["cases"]):
-        desk.tally.begin(f"{name}.{number}")
+
+    def one(number: str, case: dict[str, Any]) -> None:
         given = value_of(case["given"])
         raw, wanted = given if isinstance(given, bytes) else given.encode(), _wanted_parse(case)
         for size in BLOCKS:
             if len(raw) / size < 200_000:
-                desk.tally.ask(f"parse {size}", wanted, lambda size=size: _parsed(parser, limits, raw, size, case))
+                desk.tally.ask(f"by {size}", wanted, lambda size=size: _parsed(parser, limits, raw, size, case))
+        wanted.pop("lines", None)
+        desk.tally.ask("map", wanted, lambda: _mapped_bytes(desk.folder(), group, raw, wanted), agree_as_written)
+
+    desk.each(name, group, one)
 
 
 def _wanted_parse(case: dict[str, Any]) -> dict[str, Any]:
@@ -672,6 +718,22 @@ def _wanted_parse(case: dict[str, Any]) -> dict[str, Any]:
         return {"error": case["error"]}
     keys = ("records", "rejects", *(("lines",) if "lines" in case else ()))
     return {key: value_of(case.get(key, [])) for key in keys}
+
+
+def _mapped_bytes(folder: str, group: dict[str, Any], raw: bytes, wanted: dict[str, Any]) -> dict[str, Any]:
+    """What `engine map` reads of a file, where all its records are objects."""
+    if not all(isinstance(record, dict) for record in wanted.get("records", ())):
+        raise Unsayable
+    limits = {**group.get("limits", {}), "max_rejects": 1000}
+    if "record" in limits:
+        limits["record"] = f"{limits['record']}B"
+    ends = {"parser": value_of(group["parser"]), "limits": limits}
+    spec = spec_of(folder, {}, {}, **ends)
+    given = _put(folder, "in/given", "")
+    Path(given).write_bytes(raw)
+    outcome = mapped(spec, given)
+    rejects = [[r["number"], r["line"], r["offset"], r["errors"][0]["code"]] for r in outcome.rejects]
+    return {"error": outcome.error} if outcome.error else {"records": outcome.results, "rejects": rejects}
 
 
 class Parts(io.BytesIO):
@@ -712,14 +774,18 @@ def _parsed(parser: Parser, limits: Limits, raw: bytes, size: int, case: dict[st
 def judge_formatting(desk: Desk, name: str, group: dict[str, Any]) -> None:
     """Records one by one, and all at once."""
     formatter, columns = component("formatter", value_of(group["formatter"])), group.get("columns", ())
-    for number, case in enumerate(group["cases"]):
-        desk.tally.begin(f"{name}.{number}")
+
+    def one(number: str, case: dict[str, Any]) -> None:
         given = value_of(case["given"])
         wanted = {"bytes": value_of(case["result"]).encode(), "refused": case.get("refused", [])}
         desk.tally.ask("one by one", wanted, lambda: _formatted(formatter.encoder(columns), given))
         refused = {position for position, _ in wanted["refused"]}
         kept = [record for position, record in enumerate(given) if position not in refused]
         desk.tally.ask("at once", wanted["bytes"], lambda: _at_once(formatter.encoder(columns), kept))
+        if "columns" not in group:
+            desk.tally.ask("run", wanted, lambda: _ran_bytes(desk.folder(), group, given))
+
+    desk.each(name, group, one)
 
 
 def _formatted(encoder: Any, records: list[Any]) -> dict[str, Any]:
@@ -732,17 +798,37 @@ def _formatted(encoder: Any, records: list[Any]) -> dict[str, Any]:
     return {"bytes": b"".join([*parts, encoder.tail()]), "refused": refused}
 
 
+def _ran_bytes(folder: str, group: dict[str, Any], given: list[Any]) -> dict[str, Any]:
+    """What `engine run` writes of records that no step touches."""
+    sink = {
+        "type": "files",
+        "path": "out/{unit.name}",
+        "formatter": value_of(group["formatter"]),
+        "when_empty": "write",
+    }
+    spec = spec_of(folder, {}, {}, sink=sink)
+    input_of(folder, "given", given)
+    _, out, err = engine("run", spec, "--json")
+    assert out, err
+    unit = json.loads(out)["units"][0]
+    rejects = _lines(os.path.join(folder, unit["rejects_path"])) if unit["rejects_path"] else []
+    refused = [[reject["number"] - 1, reject["errors"][0]["code"]] for reject in rejects]
+    return {"bytes": Path(folder, "out/given.jsonl").read_bytes(), "refused": refused}
+
+
 def _at_once(encoder: Any, records: list[Any]) -> bytes:
     return encoder.head() + encoder.body(records) + encoder.tail()
 
 
 def judge_templates(desk: Desk, name: str, group: dict[str, Any]) -> None:
     """Templates as file names, `.`, `..` and `//` taken out."""
-    for number, case in enumerate(group["cases"]):
-        desk.tally.begin(f"{name}.{number}")
+
+    def one(number: str, case: dict[str, Any]) -> None:
         roots = {"unit": UNIT, "run": RUN, "vars": {}, **value_of(case.get("roots", {}))}
         text = value_of(case["template"])
         desk.tally.ask("name", wanted_answer(case), lambda: code_of(lambda: _named(text, roots)))
+
+    desk.each(name, group, one)
 
 
 def _named(text: str, roots: dict[str, Any]) -> str:
@@ -753,8 +839,8 @@ def judge_expressions(desk: Desk, name: str, group: dict[str, Any]) -> None:
     """Expressions behind `=` and conditions: evaluated, refused, checked."""
     variables = {key: value_of(value) for key, value in group.get("vars", {}).items()}
     folder = desk.folder()
-    for number, case in enumerate(group["cases"]):
-        desk.tally.begin(f"{name}.{number}")
+
+    def one(number: str, case: dict[str, Any]) -> None:
         text = value_of(case.get("expression", case.get("condition")))
         body = {"source": f"={text}"} if "expression" in case else {"value": True, "when": text}
         try:
@@ -762,34 +848,42 @@ def judge_expressions(desk: Desk, name: str, group: dict[str, Any]) -> None:
         except Unsayable:
             spec = ""
         if "given" in case:
-            _evaluate(desk, case, text, variables, spec)
+            _evaluate(desk, case, text, variables)
+        elif "error" in case:
+            desk.tally.ask("read", {"error": case["error"]}, lambda: code_of(lambda: _read(case, text)))
         if spec:
             _check_expression(desk, case, spec)
         if "given" in case and spec and not names_a_run(text):
-            _map_expression(desk, case, spec, str(number), group)
+            _map_expression(desk, case, spec, number, group)
+
+    desk.each(name, group, one)
 
 
-def _evaluate(desk: Desk, case: dict[str, Any], text: str, variables: dict[str, Any], spec: str) -> None:
+def _evaluate(desk: Desk, case: dict[str, Any], text: str, variables: dict[str, Any]) -> None:
     given = value_of(case["given"])
 
     def answer() -> Any:
         before = copy.deepcopy(given)
         frame = Frame(given, Context(variables, RUN, UNIT))
-        if "condition" in case:
-            made = code_of(lambda: decider(Condition.parse(text))(frame))
-        else:
-            made = code_of(lambda: evaluator(Expression.parse(text))(frame))
+        frame.number = 1
+        work = decider if "condition" in case else evaluator
+        made = code_of(lambda: work(_read(case, text))(frame))
         assert same(before, given), "what was given was changed"
         return made
 
     desk.tally.ask("evaluate", wanted_answer(case), answer)
 
 
+def _read(case: dict[str, Any], text: str) -> Any:
+    return Condition.parse(text) if "condition" in case else Expression.parse(f"={text}")
+
+
 def _check_expression(desk: Desk, case: dict[str, Any], spec: str) -> None:
     """What `check` says: the refusal of the text, the codes of `check`, or nothing where there is a result."""
-    if "given" not in case:
-        wanted = case["check"] if "check" in case else [case["error"]]
-        desk.tally.ask("check", wanted, lambda: checked(spec)["error"])
+    if "check" in case:
+        desk.tally.ask("check", case["check"], lambda: checked(spec)["error"])
+    elif "given" not in case and value_of(case.get("expression", case.get("condition"))):
+        desk.tally.ask("check", [case["error"]], lambda: checked(spec)["error"])
     elif "result" in case:
         desk.tally.ask("check", [], lambda: checked(spec)["error"])
 
@@ -798,7 +892,8 @@ def _map_expression(desk: Desk, case: dict[str, Any], spec: str, number: str, gr
     wanted, given = wanted_answer(case), value_of(case["given"])
     if "condition" in case and isinstance(wanted, bool):
         wanted = wanted or MISSING
-    if wanted is not MISSING:
+    refused = "error" in case and checked(spec)["error"]
+    if wanted is not MISSING and wanted != "" and not refused:  # a field of a number writes "" as null
         desk.tally.ask("map", wanted, lambda: _field_x(spec, number, given, wanted), agree_as_written)
 
 
@@ -810,18 +905,20 @@ def judge_dialect(desk: Desk, name: str, group: dict[str, Any]) -> None:
     desk.tally.begin(f"{name}.check")
     desk.tally.cases[desk.tally.folder] -= "check" not in group
     if not alone:
-        desk.check(spec, group)
-    ours = spec_of(desk.folder(), group, {"mapping": "o.json"}) if "cases" in group else ""
-    for number, case in enumerate(group.get("cases", ())):
-        if number == 0:
-            _put(os.path.dirname(ours), "o.json", engine("fmt", "--convert", "--stdout", file)[1])
-        desk.tally.begin(f"{name}.{number}")
+        desk.check(spec, group, sorted)  # stated as the file is read, said by their places
+    ours = spec_of(desk.folder(), group, {"mapping": "o.yaml"})
+    if "cases" in group:
+        _put(os.path.dirname(ours), "o.yaml", engine("fmt", "--convert", "--stdout", file)[1])
+
+    def one(number: str, case: dict[str, Any]) -> None:
         given = _sdk_given(case, alone=alone)
         wanted = _sdk_wanted(case, alone=alone)
         desk.tally.ask("flow", wanted, lambda: _one(flowed(spec, [given])))
-        desk.tally.ask("map", wanted, lambda: _mapped_one(spec, str(number), given, group), agree_as_written)
+        desk.tally.ask("map", wanted, lambda: _mapped_one(spec, number, given, group), agree_as_written)
         wanted = _sdk_wanted(case.get("ours", case), alone=alone)
         desk.tally.ask("ours", wanted, lambda: _one(flowed(ours, [given])), alike)
+
+    desk.each(name, group, one)
 
 
 def _sdk_file(group: dict[str, Any]) -> dict[str, Any]:
@@ -867,19 +964,19 @@ def judge(folders: Sequence[str]) -> Tally:
         registry.component("tagged", "parser", examples=[{"type": "tagged"}])(Tagged)
     tally = Tally()
     with tempfile.TemporaryDirectory() as root:
-        _put(root, "engine.yaml", "{}\n")
+        desk = Desk(tally, root)
         for folder in folders:
-            tally.folder = folder
+            tally.folder = Path(folder).name
             for path in sorted((CASES / folder).glob("*.json")):
                 for name, group in groups_of(path):
-                    _judge_group(Desk(tally, os.path.join(root, folder, path.stem)), name, group)
+                    _judge_group(desk, name, group)
     return tally
 
 
 def _judge_group(desk: Desk, name: str, group: dict[str, Any]) -> None:
     try:
         JUDGES[desk.tally.folder](desk, name, group)
-    except Exception as error:  # noqa: BLE001: a group that cannot be judged is a disagreement, the others go on
+    except Exception as error:  # noqa: BLE001 - a group that cannot be judged is a disagreement, the others go on
         desk.tally.wrong.append(f"{name}: {type(error).__name__}: {error}")
 
 

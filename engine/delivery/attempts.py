@@ -22,7 +22,7 @@ from engine.plan import Plan
 from engine.records import Batch, FieldError, Instant, Mapped, Reject
 from engine.rows.flow import read_first
 from engine.spec.validate import keeps
-from engine.spelling import listed
+from engine.spelling import counted, listed
 
 EARLY: Final = 1000
 SHOWN: Final = 5
@@ -142,7 +142,8 @@ class Attempt:
             help = f"it looks separated by {mark!r}: set `delimiter`" if mark else "mend the header, or the mapping"
             message = f"the header {listed(names[:SHOWN])} has no column that the mapping reads"
             raise UnitError("R124", message, help)
-        self.absent = [name for name, alone in wanted.items() if alone and name not in names]
+        known = {*names, *self.plan.parser.optional_names}
+        self.absent = [name for name, alone in wanted.items() if alone and name not in known]
 
     def close(self) -> None:
         """End the outputs and the rejects, synced; count what the outputs hold."""
@@ -180,7 +181,8 @@ class Attempt:
         counts = self.books.counts
         self._judge_limit(counts["read"], counts["rejected"])
         if self.plan.max_rejects is None and counts["rejected"] and counts["rejected"] == self.books.went_in:
-            message = f"all {counts['rejected']:,} records were rejected"
+            count = counts["rejected"]
+            message = f"all {count:,} records were rejected" if count > 1 else "the one record was rejected"
             raise UnitError("D202", message, "mend the spec or the file; see the rejects")
         self._judge_recovered(counts["read"])
         if self.broken:
@@ -195,17 +197,16 @@ class Attempt:
     def _judge_recovered(self, read: int) -> None:
         limit, recovered = self.plan.max_recovered, self.books.recovered.total()
         if limit and limit.exceeded(recovered, read):
-            message = f"`on_error` answered {recovered:,} errors in {read:,} records, `max_recovered` allows {limit}"
+            counts = f"{counted(recovered, 'error')} in {counted(read, 'record')}"
+            message = f"`on_error` answered {counts}, `max_recovered` allows {limit}"
             raise UnitError("D205", message, "mend the spec or the file; the report counts them by field and code")
 
     def _judge_limit(self, read: int, rejected: int) -> None:
         limit = self.plan.max_rejects
         if limit and limit.exceeded(rejected, read):
-            raise UnitError(
-                "D201",
-                f"{rejected:,} of {read:,} records were rejected, `max_rejects` allows {limit}",
-                "mend the spec or the file; see the rejects",
-            )
+            message = f"{rejected:,} of {counted(read, 'record')} {'was' if rejected == 1 else 'were'} rejected"
+            help = "mend the spec or the file; see the rejects"
+            raise UnitError("D201", f"{message}, `max_rejects` allows {limit}", help)
 
 
 def roots_of(plan: Plan, begun: Begun) -> Roots:

@@ -28,7 +28,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from engine.language.expressions import Condition
+from engine.errors import OptionError
+from engine.language.expressions import Condition, Expression
 from engine.language.fields import Checks, Field, FieldMap, Use
 from engine.language.patterns import Pattern
 from engine.language.picking import PUBLIC_HEADS
@@ -324,6 +325,20 @@ def check_literal(value: Any, pointer: Pointer, report: Report) -> None:
     if isinstance(value, str) and value.split(".", 1)[0].split("[", 1)[0] in PUBLIC_HEADS:
         help = next(help for key, help in HEADED.items() if key in pointer[-2:])
         report("M105", pointer, f"`{value}` is a path where a literal stands", help.format(value))
+    elif isinstance(value, str) and _is_expression(value):
+        help = next(help for key, help in HEADED.items() if key in pointer[-2:])
+        report("M105", pointer, f"`{value}` is written as it stands, and is not computed", help.format(value),
+               level="warning")  # fmt: skip
+
+
+def _is_expression(text: str) -> bool:
+    """Whether a text would be computed where a value is picked."""
+    if not text.startswith("="):
+        return False
+    try:
+        return bool(Expression.parse(text))
+    except OptionError:
+        return False
 
 
 def _checks(body: Mapping[str, Any], pointer: Pointer, report: Report) -> Checks:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import sys
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
 from engine.errors import OptionError, RecordError
 from engine.language.fields import Checks, Field
+from engine.language.numbers import read_decimal
 from engine.language.shapes import type_of
 from engine.language.times import TimeFormat
 from engine.options import Report
@@ -18,7 +19,7 @@ from engine.spelling import a, describe
 
 TIMES: Final = ("date", "instant", "local")
 
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([Ee][+-]?[0-9]{1,6})?")
+LARGEST: Final = Decimal(sys.float_info.max)
 EXAMPLES: Final = {
     "text": '`"none"`',
     "int": "`0`",
@@ -103,7 +104,7 @@ def typed_checks(made: Field, report: Report) -> Checks:
 
 def written(literal: Any) -> str:
     """A literal as the text written, whatever YAML made of it."""
-    return {True: "true", False: "false"}.get(literal, str(literal)) if isinstance(literal, bool) else str(literal)
+    return describe(literal) if literal is None or isinstance(literal, bool | list | dict) else str(literal)
 
 
 def _member(member: Any, made: Field, index: int, report: Report) -> Any:
@@ -121,7 +122,9 @@ def read_as(text: str, type: str) -> Any:
     if type == "bool":
         return {"true": True, "false": False}[text] if text in ("true", "false") else _refuse(text, type)
     if type in ("int", "decimal", "float"):
-        number = Decimal(text) if _NUMBER.fullmatch(text) else _refuse(text, type)
+        number = read_decimal(text, text, exponent=True)
+        if type == "float":
+            return float(number) if abs(number) <= LARGEST else _refuse(text, type)
         return int(number) if type == "int" and number == number.to_integral_value() else number
     if type in TIMES:
         return as_type(text, type)

@@ -74,7 +74,8 @@ class Scope:
         return replace(self, around=self, out={}, coming=frozenset())
 
     def entering(self, record: Shape, parent: Scope | None) -> Scope:
-        """In the next step: its record, and what is around that."""
+        """In the next step: its record, which working fields go on with, and what is around that."""
+        record = record.carrying(self.record) if self.record else record
         return replace(self, node=record, record=record, parent=parent, around=None, item=None, out={},
                        coming=frozenset())  # fmt: skip
 
@@ -140,9 +141,7 @@ def _out(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | 
     return Shape("object", dict(around.out))
 
 
-def _report_lost(
-    path: Path, lost: Lost, pointer: Pointer, start: Shape, scope: Scope, report: Report
-) -> None:
+def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, scope: Scope, report: Report) -> None:
     shape, step = lost.shape, path.steps[lost.step]
     span = (path.spans[lost.step][0], path.spans[lost.step][1] - path.spans[lost.step][0])
     if shape.type != "object" or not isinstance(step, Name):
@@ -151,7 +150,8 @@ def _report_lost(
         report("M209", pointer, f"{what} is {a(shape.type)} here", _inside_help(shape, what), span=span)
         return
     names = list(shape.fields)
-    near = suggest(step.text, names) or (akin(step.text, names) if shape.closed else "")
+    near = suggest(step.text, names)
+    near = near or (akin(step.text, names) if shape.closed and not _COMPUTES.fullmatch(path.text) else "")
     level = "error" if shape.closed or near else "warning"
     made = shape.closed and scope.record is not scope.root and path.head != "$root"
     where = "does not come out of the step before" if made else "does not exist in the input"

@@ -59,6 +59,13 @@ class Shape:
         unseen = self.unseen or not (self.fields or self.closed)
         return replace(self, type="object", fields={**self.fields, **made}, unseen=unseen)
 
+    def carrying(self, before: Shape) -> Shape:
+        """The record with the working fields of the one before it, where it has no names of its own for them."""
+        kept = {name: before.fields[name] for name in before.working if name not in self.fields}
+        if not kept or self.type != "object":
+            return self
+        return replace(self.with_names(kept), working=self.working.union(kept))
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The names that are written, in order; empty where not all of them are known."""

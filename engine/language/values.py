@@ -34,7 +34,9 @@ class Pick:
             return Path.parse(text)
         except OptionError as error:
             help = as_expression(text) if error.code in ("M201", "M206") else ""
-            raise OptionError(error.code, error.message, help, error.span) if help else error
+            if not help:
+                raise
+            raise OptionError(error.code, error.message, help, error.span) from error
 
 
 def as_expression(text: str) -> str:

@@ -14,7 +14,7 @@ from engine.parsers._lines import Block, LineParser, Oversize, blocks
 from engine.parsers._rows import Dialect, Row, Rows
 from engine.records import Batch, Damage, Table, Value
 from engine.registry import Doc, component
-from engine.spelling import WHITE_SPACE, listed
+from engine.spelling import WHITE_SPACE, counted, listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +107,11 @@ class Csv(LineParser):
         self._keep_contract(names)
         return names
 
+    @property
+    def optional_names(self) -> Sequence[str]:
+        """Columns that the contract of the header lets be absent."""
+        return self.header.optional if isinstance(self.header, Header) else ()
+
     def _keep_contract(self, names: Sequence[str]) -> None:
         """Refuse a header that breaks the contract, with all that is wrong with it."""
         contract = self.header
@@ -148,7 +153,7 @@ def _damaged(row: Row | Damage, width: int) -> Damage:
     """What is wrong with a row that is no record."""
     if isinstance(row, Damage):
         return row
-    return Damage("R101", f"the row has {len(row)} cells, the header {width}")
+    return Damage("R101", f"the row has {counted(len(row), 'cell')}, the header {width}")
 
 
 def _whole_rows(stream: BinaryIO, limits: Limits, dialect: Dialect, skip: int) -> Iterator[Rows | Oversize]:

@@ -181,7 +181,8 @@ def read_first(steps: Sequence[Step]) -> dict[str, bool] | None:
         names = step.reads()
         if names is None:
             return None
-        found.update(names)
+        for name, alone in names:
+            found[name] = found.get(name, False) or alone
         if step.maps:
             return found
     return None

@@ -143,7 +143,7 @@ def _bounds(low: Value, high: Value, value: Value) -> None:
 
 
 def _as_bound(bound: Value, found: str, value: Value) -> Value:
-    if found in NUMBERS or type_of(bound) == found:
+    if type_of(bound) == found or (found in NUMBERS and found != "float"):
         return bound
     try:
         return read_as(written(bound), found)

@@ -51,6 +51,10 @@ class Files(Source):
         """The glob with its variables filled in; what they hold is no part of the pattern."""
         return path_of(self.path, roots)
 
+    def where(self, roots: Roots) -> str:
+        """The pattern of its files."""
+        return self.pattern(roots)
+
     def units(self, store: Store, roots: Roots, now: datetime) -> Iterator[Unit]:
         """The files that are there now, in order."""
         pattern = self.pattern(roots)

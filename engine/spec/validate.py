@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from engine.options import Pointer
 from engine.registry import KINDS, load_third_party
 from engine.spec.located import Problems
 from engine.spec.schema import NAME, SCHEMAS
-from engine.spelling import akin, describe, either, listed, suggest
+from engine.spelling import akin, counted, describe, either, listed, show, suggest
 
 WORDS: Final = {
     "string": "text",
@@ -31,9 +31,13 @@ BOUNDS: Final = {
     "minimum": ("is too small", "at least", ""),
     "maximum": ("is too large", "at most", ""),
     "minLength": ("is too short", "at least", "character"),
+    "exclusiveMinimum": ("is too small", "more than", ""),
+    "exclusiveMaximum": ("is too large", "less than", ""),
     "maxLength": ("is too long", "at most", "character"),
     "minItems": ("is too short", "at least", "item"),
+    "maxItems": ("is too long", "at most", "item"),
     "minProperties": ("is empty", "at least", "key"),
+    "maxProperties": ("is too large", "at most", "key"),
 }
 """What is wrong with a value beyond each bound, how the bound is said, and what it counts."""
 
@@ -115,9 +119,50 @@ def keeps(schema: Mapping[str, Any]) -> Callable[[Any], str]:
 
     def wrong(record: Any) -> str:
         error = best_match(validator.iter_errors(record))
-        return f"`{'.'.join(map(str, error.absolute_path)) or 'the record'}`: {error.message}" if error else ""
+        return f"{_place(error)}: {BROKEN.get(error.validator, _as_said)(error)}" if error else ""
 
     return wrong
+
+
+def _place(error: Any) -> str:
+    return f"`{'.'.join(map(str, error.absolute_path))}`" if error.absolute_path else "the record"
+
+
+def _as_said(error: Any) -> str:
+    return str(error.message)
+
+
+def _broken_type(error: Any) -> str:
+    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    return f"expected {_type_words(wanted)}, found {_found(error.instance)}"
+
+
+def _broken_required(error: Any) -> str:
+    missing = [name for name in error.validator_value if name not in error.instance]
+    return f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+
+
+def _broken_enum(error: Any) -> str:
+    said = error.validator_value if error.validator == "enum" else [error.validator_value]
+    choices = ", ".join(map(show, said[:MANY])) + (", …" if len(said) > MANY else "")
+    return f"{show(error.instance)} is not {'one of ' if len(said) > 1 else ''}{choices}"
+
+
+def _broken_extra(error: Any) -> str:
+    if error.validator_value is not False:
+        return str(error.message)
+    known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
+    extra = [name for name in error.instance if name not in known and not any(re.search(p, name) for p in patterns)]
+    return f"{listed(extra[:MANY])} {'is' if len(extra) == 1 else 'are'} not allowed"
+
+
+def _broken_pattern(error: Any) -> str:
+    return f"{show(error.instance)} does not match `{error.validator_value}`"
+
+
+def _broken_range(error: Any) -> str:
+    what, bound = _bound_words(error)
+    return f"{_found(error.instance)} {what}: {bound}"
 
 
 def _say_extra(error: Any, at: Pointer, problems: Problems) -> None:
@@ -150,23 +195,28 @@ def _say_missing(error: Any, at: Pointer, problems: Problems) -> None:
     for name in error.validator_value:
         if name not in error.instance:
             key = error.schema.get("properties", {}).get(name, {})
-            help = f"known: {listed(key['enum'])}" if "enum" in key else _needed(name, key.get("description", ""))
+            chosen = "enum" in key and "description" not in key
+            help = f"known: {listed(key['enum'])}" if chosen else _needed(name, key.get("description", ""))
             problems("S202", at, f"`{name}` is missing in {_owner(error)}", help, key=True)
 
 
 def _needed(name: str, meaning: str) -> str:
     """What to write, and what it means; a meaning that says what to write stands alone."""
-    if re.match("(write|say) ", meaning, re.IGNORECASE):
-        return f"{meaning[0].lower()}{meaning[1:].removesuffix('.')}"
-    return f"write `{name}: ..`" + (f": {meaning[0].lower()}{meaning[1:].removesuffix('.')}" if meaning else "")
+    first = meaning.split(" ", 1)[0]
+    said = (meaning[:1].lower() + meaning[1:] if first[1:].islower() or len(first) == 1 else meaning).removesuffix(".")
+    return said if first == "Write" else f"write `{name}: ..`" + (f", {said}" if said else "")
 
 
 def _say_type(error: Any, at: Pointer, problems: Problems) -> None:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    words = either(WORDS[each] for each in wanted if each != "integer" or "number" not in wanted)
+    words = _type_words(wanted)
     help = _converted(error.instance, wanted, str(error.schema.get("title")))
     help = help or error.schema.get("description", "")
     problems("S203", at, f"expected {words}, found {_found(error.instance)}", help)
+
+
+def _type_words(types: Sequence[str]) -> str:
+    return either(WORDS[each] for each in types if each != "integer" or "number" not in types)
 
 
 def _converted(value: Any, wanted: list[str], title: str) -> str:
@@ -193,8 +243,8 @@ def _found(value: Any) -> str:
 
 def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
     if error.instance is None:
-        choices = either(f"`{choice}`" for choice in error.validator_value)
-        problems("S205", at, f"expected {choices}, found nothing", NO_VALUE)
+        expected = either(f"`{choice}`" for choice in error.validator_value)
+        problems("S205", at, f"expected {expected}, found nothing", NO_VALUE)
         return
     choices = [str(choice) for choice in error.validator_value]
     near = suggest(str(error.instance), choices) or akin(str(error.instance), choices)
@@ -230,10 +280,15 @@ def name_help(text: str) -> str:
     return "write lower-case letters, digits and `-`" + (f", such as `{made}`" if made else "")
 
 
-def _say_range(error: Any, at: Pointer, problems: Problems) -> None:
+def _bound_words(error: Any) -> tuple[str, str]:
+    """What is wrong with a value beyond a bound, and the bound."""
     what, relation, unit = BOUNDS[error.validator]
     size = error.validator_value
-    bound = f"{relation} {size}" + (f" {unit}{'s' * (size != 1)}" if unit else "")
+    return what, f"{relation} {counted(size, unit)}" if unit else f"{relation} {size}"
+
+
+def _say_range(error: Any, at: Pointer, problems: Problems) -> None:
+    what, bound = _bound_words(error)
     empty = error.instance in ("", [], {})
     found = "the value is empty" if empty else f"{_found(error.instance)} {what}"
     problems("S206", at, f"{found}: {bound}", error.schema.get("description", ""))
@@ -252,3 +307,13 @@ SAYERS: Final = {
     "pattern": _say_pattern,
     **dict.fromkeys(BOUNDS, _say_range),
 }
+BROKEN: Final[Mapping[str, Callable[[Any], str]]] = {
+    "type": _broken_type,
+    "required": _broken_required,
+    "enum": _broken_enum,
+    "const": _broken_enum,
+    "pattern": _broken_pattern,
+    "additionalProperties": _broken_extra,
+    **dict.fromkeys(BOUNDS, _broken_range),
+}
+"""What a record broke of a user's schema, in our words; of what is not here, the library's stand."""

@@ -28,7 +28,7 @@ class Explode(Step):
     A record with nothing to explode is counted as filtered under `empty`, unless it is kept.
     """
 
-    each: Annotated[Picked, Doc("The list.", type=Pick)]
+    each: Annotated[Picked, Doc("Path or `=expression` to the list.", type=Pick)]
     as_: Annotated[str, Doc("Keep the record, with the item under this name.", min=1)] = ""
     keep_empty: Annotated[bool, Doc("A record without items goes on: with `as` as it is, else empty.")] = False
 

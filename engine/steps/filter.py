@@ -25,7 +25,7 @@ class Filter(Step):
     A condition that cannot be decided (a missing operand, a text that is no number) rejects the record.
     """
 
-    where: Annotated[Condition, Doc("What holds for the records that go on.")]
+    where: Annotated[Condition, Doc("What holds for the records that go on, as in `int(qty) > 0`.")]
     name: Annotated[str, Doc("The rule in the books: `filtered` counts by it.", min=1)] = "filter"
     else_: Annotated[Literal["filter", "reject"], Doc("What becomes of the others.")] = "filter"
     message: Annotated[Template | None, Doc("What a reject says; slots as in `{record.sku}`.")] = None

@@ -18,7 +18,7 @@ from engine.records import is_blank
 from engine.registry import component
 from engine.rows.compiler import RowCompiler
 from engine.rows.failures import Notes
-from engine.rows.flow import Row, Step, Worker, fill
+from engine.rows.flow import NOTHING, Row, Step, Worker, fill
 from engine.rows.steps import compile_checks
 
 
@@ -49,7 +49,10 @@ class Map(Step):
 
         def map_row(row: Row) -> Sequence[Row]:
             standing = fill(frame, row)
-            standing.carried = {name: ... for name in row.work if name not in row.value} if row.work else row.work
+            if row.work and type(row.value) is dict:
+                standing.carried = {name: ... for name in row.work if name not in row.value}
+            else:
+                standing.carried = NOTHING
             value = make(standing)
             work = {**row.work, **standing.work} if standing.work else row.work
             return (row._replace(value=value, work=work),)
@@ -82,4 +85,10 @@ def _check_defaults(mapping: FieldMap, report: Report) -> None:
                 compile_checks(made.checks, made.type)(made.default)
             except RecordError as error:
                 help = "give one that keeps them, or leave it out"
-                report("M323", (*made.pointer, "default"), f"the default breaks its own checks: {error.message}", help)
+                report(
+                    "M323",
+                    (*made.pointer, "default"),
+                    f"the default breaks its own checks: {error.message}",
+                    help,
+                    level="warning",
+                )

@@ -81,7 +81,7 @@ mapping:
       fields:
         number: $index
         text: {source: "@", min_length: 2, max_length: 3, on_error: drop_item}
-sink: {type: files, path: "out/{unit.stem}.csv", formatter: {type: csv}}
+sink: {type: files, path: "out/{unit.stem}.jsonl", formatter: {type: jsonl}}
 """
 CELLS = "sku,qty,spare,kind,size,note\nab-12-cde-f,,7,,n/a,x\n"
 SEVERAL = """\
@@ -294,7 +294,7 @@ def test_a_table_in_words(said):
 TABLE = """\
 stock: stock.yaml
 from files in/*.csv, csv
-to   files out/{unit.stem}.csv, csv
+to   files out/{unit.stem}.jsonl, jsonl
 
 step 1: map
   pass_through  {except: [note]}

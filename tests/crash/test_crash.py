@@ -27,7 +27,7 @@ FULL = os.environ.get("ENGINE_CRASH") == "full"
 SEED = int(os.environ.get("ENGINE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 MOMENTS = 200 if FULL else 6
 STEPS = 10**6 if FULL else 5
-VARIANTS = ["stay", "archive", "change", "forget"]
+VARIANTS = ["stay", "archive", "change", "forget", "steps"]
 ALONE = ("archive", "forget")
 """Variants in which, at step boundaries, each unit commits alone."""
 
@@ -39,11 +39,11 @@ def calm(request, tmp_path_factory):
     """An undisturbed job of one variant: where it starts, how it ends, how long it takes, how many steps it has."""
     top = tmp_path_factory.mktemp("calm")
     variant = request.param
-    archive = variant == "archive"
-    victim.make(top / "warm", archive=archive)
+    kind = {"archive": variant == "archive", "steps": variant == "steps"}
+    victim.make(top / "warm", **kind)
     victim.job(top / "warm", "warm")  # here, so that the children need not import anything
-    steps = victim.boundaries(top / "count", archive=archive, alone=variant in ALONE)
-    victim.make(top / "master", archive=archive)
+    steps = victim.boundaries(top / "count", alone=variant in ALONE, **kind)
+    victim.make(top / "master", **kind)
     folder = victim.copy(top / "master", top / "job")
     started = time.monotonic()
     victim.child(lambda: victim.job(folder, "calm"))

@@ -35,6 +35,26 @@ limits: {max_rejects: 20%}
 ARCHIVE = """
 archive: {success: "done/{unit.name}", partial: "part/{unit.name}", error: "error/{unit.name}"}
 """
+STEPS = """
+source: {type: files, path: "in/*.{csv,csv.gz}"}
+parser: {type: csv, trim: true}
+lookups:
+  places: {type: files, path: places.csv, index: code}
+steps:
+  - type: map
+    fields:
+      ref:    {source: skuRef, required: true}
+      qty:    {source: qty, resolver: int, min: 0, required: true}
+      status: {source: status, resolver: upper, one_of: [ACTIVE, INACTIVE], required: true}
+      place:  {source: locationRef, resolver: {type: lookup, table: places, field: name}}
+      parts:  =[batchNumber, type]
+  - {type: filter, where: qty < 450, name: huge}
+  - {type: explode, each: parts, as: part}
+  - {type: map, fields: {ref: ref, place: place, part: part, half: "=round(qty / 2, 1)", of: $root.skuRef}}
+sink: {type: files, path: "out/inventory/{unit.stem}.jsonl"}
+limits: {max_rejects: 20%}
+"""
+PLACES = b"code,name\nDC00,North\nDC01,South\nDC02,West\n"
 HEADER = "locationRef,skuRef,qty,type,status,batchNumber,condition\n"
 ROWS = 150
 LOOK = 0.002
@@ -72,10 +92,11 @@ def content(number, *, bad=0, version=1):
     return (HEADER + "".join(rows)).encode()
 
 
-def make(folder, *, archive):
+def make(folder, *, archive=False, steps=False):
     """Twelve files: some with rejects, one packed, one without rows, one refused, one damaged."""
     (folder / "in").mkdir(parents=True)
-    (folder / "stock.yaml").write_text(SPEC + (ARCHIVE if archive else ""))
+    (folder / "stock.yaml").write_text((STEPS if steps else SPEC) + (ARCHIVE if archive else ""))
+    put(folder, "places.csv", PLACES)
     for number in range(8):
         put(folder, f"in/inventory-{number:02}.csv", content(number, bad={1: 7, 4: 20}.get(number, 0)))
     put(folder, "in/inventory-08.csv.gz", gzip.compress(content(8, bad=3), mtime=0))
@@ -158,9 +179,9 @@ def wrap(name, cross):
     setattr(owner, parts[-1], wrapped)
 
 
-def boundaries(folder, *, archive, alone):
+def boundaries(folder, *, alone, **kind):
     """How many boundaries an undisturbed run crosses."""
-    make(folder, archive=archive)
+    make(folder, **kind)
     path = folder / "count"
     child(lambda: path.write_text(str(counted(lambda: job(folder, "count"), alone=alone))))
     return int(path.read_text())

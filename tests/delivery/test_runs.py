@@ -149,7 +149,7 @@ def test_a_changed_spec_alone_does_nothing_again(project):
     [
         ("10%", rows(8, 2), "D201", "2 of 10 records were rejected, `max_rejects` allows 10%"),
         (1, rows(8, 2), "D201", "2 of 10 records were rejected, `max_rejects` allows 1"),
-        (0, rows(8, 1), "D201", "1 of 9 records were rejected, `max_rejects` allows 0"),
+        (0, rows(8, 1), "D201", "1 of 9 records was rejected, `max_rejects` allows 0"),
         (None, rows(0, 3), "D202", "all 3 records were rejected"),
     ],
 )

@@ -171,6 +171,30 @@ def test_a_header_without_what_the_first_step_reads_is_another_file(project):
     assert project.tree() == {"a.jsonl": b'{"sku":"a"}\n'}
 
 
+def test_items_that_are_no_records_beside_working_fields(project):
+    steps = [
+        {"type": "map", "fields": {"tags": "tags", "_id": "id"}},
+        {"type": "explode", "each": "tags"},
+        {"type": "map", "fields": {"tag": "$record", "id": "$parent._id"}},
+    ]
+    project.write(source=SOURCE, mapping=None, steps=steps)
+    project.put("a.jsonl", '{"id": 1, "tags": [5, "x", true]}\n')
+    assert project.run().exit_code == 0
+    assert project.tree() == {"a.jsonl": b'{"tag":5,"id":1}\n{"tag":"x","id":1}\n{"tag":true,"id":1}\n'}
+
+
+def test_what_a_sink_refuses_of_exploded_records_names_the_child(project):
+    steps = [{"type": "explode", "each": "lines"}]
+    project.write(source=SOURCE, mapping=None, steps=steps, sink=CSV)
+    project.put("a.jsonl", '{"lines": [{"a": 1}, {"a": [2]}, 7, {"a": 3, "b": 4}]}\n')
+    report = project.run()
+    assert report.books.as_dict()["written"] == 1
+    assert [(each["child"], each["stage"], each["sink"], each["errors"][0]["code"]) for each in project.rejects()] == [
+        ("1", "write", "sink", "R301"), ("2", "write", "sink", "R203"), ("3", "write", "sink", "R302"),
+    ]  # fmt: skip
+    assert len({each["id"] for each in project.rejects()}) == 3
+
+
 # --- lookups
 
 
@@ -245,7 +269,7 @@ def test_a_damaged_lookup(priced):
     priced.put("rates.csv", "code,rate\nEUR,1\nUSD\n", "ref")
     assert stopped(priced) == (
         "D313",
-        "the lookup `rates` is damaged: record 2 of `ref/rates.csv`, line 3: the row has 1 cells, the header 2",
+        "the lookup `rates` is damaged: record 2 of `ref/rates.csv`, line 3: the row has 1 cell, the header 2",
     )
 
 
@@ -258,7 +282,7 @@ def test_a_run_that_cannot_read_its_lookup_says_so(priced, capsys):
     os.unlink(priced.folder / "ref/rates.csv")
     code = main(["run", "stock.yaml", "--report", "report.json"])
     said = capsys.readouterr().err
-    assert "error[D311]: the lookup `rates` has no file" in said
+    assert "error[D311]: the lookup `rates` has no file\n   = help: put one where it looks: `ref/rates.csv`" in said
     report = json.loads((priced.folder / "report.json").read_text())
     assert report["exit_code"] == code != 0
     assert report["error"]["code"] == "D311"
@@ -408,7 +432,7 @@ def test_a_record_that_breaks_the_contract_refuses_the_unit(project):
     report = project.run()
     assert error_of(report) == (
         "D204",
-        "record 2 breaks `stock.schema.json`: `qty`: -2 is less than the minimum of 0",
+        "record 2 breaks `stock.schema.json`: `qty`: `-2` is too small: at least 0",
     )
     assert [unit["status"] for unit in report.units] == ["refused", "committed"]
     assert project.tree() == {"b.jsonl": b'{"sku":"a","qty":1}\n'}
@@ -420,7 +444,7 @@ def test_a_record_that_breaks_the_contract_refuses_the_unit(project):
 def test_a_contract_follows_references(project):
     contracted(project)
     project.put("a.csv", "sku,qty\nAB,1\n")
-    assert error_of(project.run())[1] == ("record 1 breaks `stock.schema.json`: `sku`: 'AB' does not match '^[a-z]$'")
+    assert error_of(project.run())[1] == ("record 1 breaks `stock.schema.json`: `sku`: `AB` does not match `^[a-z]$`")
 
 
 def test_a_rejected_record_breaks_no_contract(project):

@@ -194,6 +194,13 @@ REFUSED = [
     ("=a.class", "E106", "class", "`class` is a keyword"),
     ("=x + ﬁn", "E106", "ﬁn", "`ﬁn` is a name that can be mistaken for another"),
     ("=x * 1_000", "E104", "1_000", "`1_000` is no number here"),
+    (
+        '=lookup(x, "rates, field="per_euro")',
+        "E103",
+        "per_euro",
+        '`"rates, field="` is read as one text, and `per_euro` follows it',
+    ),
+    ('="a""b"', "E103", '"b"', '`"a"` is read as one text'),
     (r'="caf\xe9"', "E103", r"\x", r"`\x` is no escape"),
     ("=x == null", "E107", "null", "null is compared with nothing"),
     ("=x + split(y, ',')[0]", "E108", "[", "`[` asks for a part of what is no name"),
@@ -247,6 +254,18 @@ def test_a_condition_says_to_drop_the_sign():
         ("=shift(x, day=1)", "did you mean `days`?"),
         ("=split(x)", "write `split(x, by=..)`"),
         ("=x.upper()", "a function comes first: `upper(x)`"),
+        (
+            '=lookup(code, "rates, field="per_euro", miss="blank")',
+            r"a quote is missing before it; inside a text it is `\"`",
+        ),
+        ('=lookup(code, rates", field="x")', 'a quote is missing before it: `"rates`'),
+        ("='it's'", r"a quote is missing before it; inside a text it is `\'`"),
+        ('=f"x"', 'a text has no prefix: write `".."`'),
+        ('=round(n, 2, rounding="halfup")', 'did you mean `"half_up"`?'),
+        ('=round(n, 2, rounding="best")', ""),
+        ("=$parent.goods == null", "write `not present($parent.goods)`"),
+        ("=null != trim(x)", "write `present(trim(x))`"),
+        ("=x in [1, null]", "ask `present(x)` beside it"),
     ],
 )
 def test_help_shows_what_to_write(text, help):
@@ -263,7 +282,13 @@ CHECKED = [
     ("=shift(date(d), days=n)", "E206", "n", "`days` takes int, here it gets text", "write `int(n)`"),
     ("=placed > $run.started_at", "E201", "placed", "`placed` is text, `$run.started_at` is instant: `>` compares what is of one type", "write `instant(placed)`"),
     ("=date(placed) > $run.started_at", "E201", "$run.started_at", "`date(placed)` is date, `$run.started_at` is instant: `>` compares what is of one type", 'write `date($run.started_at, zone="..")`'),
-    ("=ü + abs(qty)", "M302", "abs(qty)", "`abs` takes int or decimal or float, here it gets text", "write `int` before it"),
+    ("=ü + abs(qty)", "M302", "abs(qty)", "`abs` takes int or decimal or float, here it gets text", "write `int(qty)`"),
+    ("=d + duration('7d')", "E202", "d", "`+` stands between text and a duration", "write `instant(d)` or `date(d)`"),
+    ("='on ' + date(d)", "E202", "'on '", "`+` stands between text and a date", "write `text(..)` around the time to join"),
+    ("=sum(qty, 1)", "E202", "qty", "`sum` adds numbers, `qty` is text", "write `int(qty)` or `decimal(qty)`"),
+    ('=int(qty) == "0"', "E201", "int(qty)", '`int(qty)` is int, `"0"` is text: `==` compares what is of one type', "write `text(int(qty))`, or `0` for the number"),
+    ('=int(qty) == "all"', "E201", "int(qty)", '`int(qty)` is int, `"all"` is text: `==` compares what is of one type', "write `text(int(qty))`"),
+    ('=bool(gift) == "true"', "E201", "bool(gift)", '`bool(gift)` is bool, `"true"` is text: `==` compares what is of one type', "write `text(bool(gift))`, or `true` for the truth value"),
 ]  # fmt: skip
 
 
@@ -272,12 +297,22 @@ def test_check_shows_the_operand_and_what_to_write(text, code, shown, message, h
     assert problems(text, of_texts()) == [(code, shown, message, help)]
 
 
+def test_a_sum_over_a_list_of_texts():
+    shape = of_records([{"prices": ["7", "8"]}])
+    help = "write `sum(int(i) for i in prices)` or `sum(decimal(i) for i in prices)`"
+    assert problems("=sum(prices)", shape) == [
+        ("E202", "prices", "`sum` adds numbers, `prices` is a list of text", help)
+    ]
+
+
 def test_check_shows_a_path_at_its_place_in_the_expression():
     shape = of_records([{"customer": {"email": "a"}, "items": [{"qty": 1}], "größe": 1}])
     assert problems("=größe + customer.emial", shape)[0][:2] == ("M204", "emial")
     assert problems('=größe + get("customer.emial")', shape)[0][:2] == ("M204", "emial")
     assert problems(r'=größe + get("customer.\u0065mial")', shape)[0][:2] == ("M204", r'get("customer.\u0065mial")')
     assert problems("=sum(i.qtty for i in items)", shape)[0][:4:3] == ("M204", "did you mean `i.qty`?")
+    assert problems("=ITEMS", shape)[0][3] == 'did you mean `items`? Or `"ITEMS"` for the text'
+    assert problems("=coalesce(größe, GIFT)", shape)[0][3] == 'for the text write `"GIFT"`'
     assert problems("=größe + $index", shape)[0][:2] == ("M205", "$index")
 
 
@@ -297,7 +332,7 @@ def test_check_shows_a_path_at_its_place_in_the_expression():
         ("int(name)", "R211", "`int(name)`: `x` is not a whole number"),
         ("1 if qty else 2", "R247", "`qty` is int `7`, not true or false"),
         ("sum(i.q for i in items)", "R241", "`sum(i.q for i in items)`: `i.q` is missing"),
-        ("sum(items)", "R242", "`sum(items)`: item 1 is object `{'p': 1}`, not a number"),
+        ("sum(items)", "R242", '`sum(items)`: item 1 is object `{"p": 1}`, not a number'),
         ("max(qty, price)", "R241", "`max(qty, price)`: `price` is missing"),
         ("shift(date('2024-01-31'), days=name)", "R245", "`shift(date('2024-01-31'), days=name)`: `days` is text `x`, not an int"),
     ],

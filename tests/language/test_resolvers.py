@@ -419,7 +419,7 @@ def test_options_that_do_not_parse(name, written, code):
         ("json", {}, "\ud800", "half a character is not JSON"),
         ("to_json", {}, "\ud800", "half a character cannot be written as JSON"),
         ("sort", {}, ["M", 38], "text `M` and number `38` have no order: convert them first"),
-        ("sort", {}, [{"n": 1}], "object `{'n': 1}` has no order: say what to sort `by`"),
+        ("sort", {}, [{"n": 1}], 'object `{"n": 1}` has no order: say what to sort `by`'),
         ("sort", {"by": "-n"}, ["a"], "`by: -n` is asked of text `a`: leave `by` out"),
         ("count", {}, "a", "`count` takes list or object, found text `a`"),
         (

@@ -1,27 +1,42 @@
-r"""Expressions make a value where a path would pick one, behind `=`; conditions, without it, give true or false.
+r"""An expression computes a value. It stands behind `=` in place of a path: `total: =int(qty) * price`.
 
-The syntax is Python's, the language a closed one: literals (`true` `false` `null`, `7`, `7.50`, texts in `"` or
-`'`), names and dotted names (paths, never attributes), `[0]` on them, lists, `+ - * / // %` and unary minus,
-comparisons (chains too), `in` and `not in`, `and or not`, `a if c else b`, and calls by name: every resolver, value
-first and its options by name or in their order, and the functions below. At most 4,096 characters, 500 operators
-and 64 levels.
+A condition gives true or false and is written without `=`: `when: int(qty) > 0`. The syntax is Python's; nothing but
+what this section names is in the language, and `check` says what to write instead.
 
-- Texts know the escapes `\\ \" \' \n \t \u1234`. A name that is a keyword, holds other signs than letters, digits and
-  `_`, or could be taken for another stands in `get("first-name")`; so does every path that is more than names and
-  indexes. `a-b` without blanks is refused: it may be one name or a difference.
-- Numbers mix exactly. An int stays an int under `+ - * // %`; `/` gives a decimal of 34 digits, half even, without
-  zeros at its end; `//` and `%` floor. Two floats give a float; beside an exact number a float counts as the shortest
-  decimal that reads back to it. No number has over 1,000 digits, and nothing divides by zero.
-- `+` joins texts, empty ones too. Texts compare by code point. `date - date` is days (int), `instant - instant`
-  seconds (decimal); a time plus or minus `duration("7d")` is a time, and a date moves by whole days.
-- Only true and false decide; text is never compared with a number, nor a date with an instant; lists and objects are
-  not compared. `check` says which resolver to call. `x in list` is `any(x == i for i in list)`.
-- A missing or null operand rejects the record, and so does an empty text where no text is wanted, unless `present` or
-  `coalesce` asked first. `and`, `or`, `if`, `coalesce`, `any` and `all` look only at what they need. A list keeps the
-  places of its entries: what is missing is null in it.
-- A loop, `x for i in list if c`, is the one argument of `sum`, `min`, `max`, `any` or `all`. Its variable hides a
-  name of the record. Its list is taken as `each` takes one: blank is none, one object is a list of one. A blank among
-  the values rejects.
+**What an expression is made of**
+
+- `true`, `false`, `null`; numbers such as `7`, `-7`, `7.50`; texts in `"` or `'`, with `\\ \" \' \n \t \u1234` in them;
+  lists: `["A", "B"]`.
+- Fields by name: `qty`, `customer.email`, `lines[0].sku`, `$out.total`. What holds other signs, or is a keyword, stands
+  in `get`: `get("first-name")`, `get("lines[*].sku")`. A `-` between two names is a minus only with blanks around it.
+- Operators: `+ - * / // %`; `== != < <= > >=`, also in chains (`0 < qty <= 9`); `in`, `not in`; `and`, `or`, `not`;
+  `a if c else b`.
+- Calls: every resolver, the value first and then its options in their order or by name
+  (`round(price, 2, rounding="half_up")`), and the functions below.
+- A loop, as the one argument of `sum`, `min`, `max`, `any` or `all`: `sum(i.qty * i.price for i in lines if i.ok)`.
+  Its name hides a field of that name.
+
+**What operators do**
+
+- Types are never converted unseen: where they do not go together, `check` names the resolver to call. Text does not
+  compare with a number, nor a date with an instant; lists and objects do not compare at all.
+- Numbers are exact: an int stays an int under `+ - * // %`, `/` gives a decimal of at most 34 digits (half even), `//`
+  and `%` round down. Two floats give a float; a float beside an exact number counts as the shortest decimal that reads
+  back to it. Division by zero rejects the record.
+- `+` joins texts, which compare by code point. `date - date` is days, `instant - instant` seconds; a time moves by
+  `duration`, a date by whole days.
+- Only true and false decide, after `if`, `and`, `or`, `not` and in conditions: `present(x)`, not `x`.
+- `x in list` holds where an item equals `x`.
+
+**Blanks**
+
+- A missing or null operand rejects the record, and so does an empty text where a number or a time is needed. Ask first:
+  `present(x)` says whether there is a value, `coalesce(x, 0)` gives another. `x == null` is refused.
+- `and`, `or`, `if`, `coalesce`, `any` and `all` look only at what they need. What is missing is null in a list.
+- A loop takes its list as `each` does: a blank is no item, one object is a list of one. A blank among the values
+  rejects; `if present(i.qty)` leaves it out.
+
+**Limits**: 4,096 characters, 500 operators, 64 levels of brackets, numbers of 1,000 digits.
 """
 
 from engine.language.expressions.checking import condition_shape, expression_shape

@@ -134,7 +134,7 @@ def _is_text(token: Token) -> bool:
 def _quote_missing(read: Token, next: str, area: tuple[int, int]) -> OptionError:
     """A text ends where another word begins: its quotes were paired otherwise than meant."""
     message = f"`{shown(read.text)}` is read as one text, and `{shown(next)}` follows it"
-    return OptionError("E103", message, rf"a quote is missing before; inside a text it is `\{read.text[0]}`", area)
+    return OptionError("E103", message, rf"a quote is missing before it; inside a text it is `\{read.text[0]}`", area)
 
 
 def _is_key(text: str, end: int, before: list[Token]) -> bool:
