@@ -215,7 +215,7 @@ def resolver(  # noqa: PLR0913 - a declaration says what is not usual, by name
             prepare,
             contextual,
             dialect,
-            check,
+            check, guards,
         )
         return function
 

@@ -45,7 +45,7 @@ _decoder: Final = msgspec.json.Decoder(float_hook=_fraction)
 _usual: Final = msgspec.json.Decoder(float_hook=Decimal)
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[{\n")
 _SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
-_ODD: Final = (b"0e", b"0" * 64)
+_LONG: Final = b"0" * 64
 _decode: Final[Callable[[bytes], Value]] = _decoder.decode
 
 encode: Final[Callable[[Value], bytes]] = _encoder.encode
@@ -94,7 +94,7 @@ def decode_lines(data: bytes) -> list[Value] | None:
 def _is_usual(data: bytes) -> bool:
     """Whether no number of it is one that decimals write otherwise: with an exponent, very small, or very long."""
     shape = data.translate(_SHAPE)
-    return not any(odd in shape for odd in _ODD) and b"0.000000" not in data
+    return not (b"0e" in shape or _LONG in shape or b"0.000000" in data)
 
 
 def _reason(error: Exception) -> str:

@@ -47,7 +47,10 @@ _ISO_HINT: Final = "an ISO date or time (`2024-01-31`, `2024-01-31T10:00:00Z`): 
 def text_of(value: Time) -> str:
     """The time as it leaves: a day, a local time without zone, a moment in UTC with `Z`."""
     if isinstance(value, Instant):
-        text = (value if value.tzinfo is UTC else in_zone(value, UTC)).isoformat()
+        try:
+            text = (value if value.tzinfo is UTC else in_zone(value, UTC)).isoformat()
+        except RecordError:  # a day beyond the years that UTC has: it is only shown, in a reject
+            return value.isoformat()
         return text[:-6] + "Z"
     return value.isoformat()
 

@@ -77,6 +77,8 @@ def blocks(stream: BinaryIO, limits: Limits) -> Iterator[Block | Oversize]:
 def _start(stream: BinaryIO, size: int) -> tuple[bytes, int]:
     """The first bytes behind a byte order mark, and their offset."""
     head = stream.read(max(size, len(BOM)))
+    while 0 < len(head) < len(BOM) and (more := stream.read(size)):  # a pipe gives what it has
+        head += more
     return (head[len(BOM) :] or stream.read(size), len(BOM)) if head.startswith(BOM) else (head, 0)
 
 
