@@ -18,7 +18,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from engine.delivery.rejects import FOLDER
@@ -33,6 +33,7 @@ from engine.spelling import listed
 from engine.storage.local import Local
 
 CASE_KEYS: Final = ("spec", "set", "env", "clock")
+SUFFIXES: Final = (".yaml", ".yml", ".json")
 CLOCK: Final = "2026-01-15T12:00:00+00:00"
 RUN_ID: Final = "golden"
 MOST_DIFF: Final = 40
@@ -54,18 +55,19 @@ class Case:
         return os.path.relpath(self.folder)
 
 
-def find(path: str, specs: str = "pipelines") -> Iterator[Case]:
-    """The cases at or below a path, in order; a folder with `input/` is one."""
+def find(path: str) -> Iterator[str]:
+    """The folders of the cases at or below a path, in order; a folder with `input/` is one."""
     if not os.path.isdir(path):
         raise GoldenError("G103", f"`{path}` is not a folder", "name a folder of goldens, such as `fixtures`")
     for folder, folders, _ in os.walk(path):
         folders.sort()
         if "input" in folders:
             folders.clear()
-            yield _case(os.path.abspath(folder), specs)
+            yield os.path.abspath(folder)
 
 
-def _case(folder: str, specs: str) -> Case:
+def case_of(folder: str, specs: str = "pipelines") -> Case:
+    """The case of a folder, GoldenError where nothing says which spec it is of."""
     path = os.path.join(folder, "case.yaml")
     said = reader.read(path, os.path.relpath(path)).value if os.path.exists(path) else {}
     unknown = [key for key in said if key not in CASE_KEYS] if isinstance(said, dict) else ["?"]
@@ -75,23 +77,34 @@ def _case(folder: str, specs: str) -> Case:
         )
     spec = os.path.join(folder, said["spec"]) if "spec" in said else _spec_of(folder, specs)
     given = {name: str(value) for name, value in (said.get("set") or {}).items()}
-    return Case(folder, spec, str(said.get("env", "")), given, datetime.fromisoformat(str(said.get("clock", CLOCK))))
+    return Case(folder, spec, str(said.get("env", "")), given, _clock(str(said.get("clock", CLOCK)), path))
+
+
+def _clock(text: str, path: str) -> datetime:
+    try:
+        clock = datetime.fromisoformat(text)
+    except ValueError as error:
+        message = f"`{os.path.relpath(path)}` has the clock `{text}`"
+        raise GoldenError("G104", message, f"write a time such as `{CLOCK}`") from error
+    return clock if clock.tzinfo else clock.replace(tzinfo=UTC)
 
 
 def _spec_of(folder: str, specs: str) -> str:
     """`fixtures/<pipeline>/` or `fixtures/<pipeline>/<case>/` beside `pipelines/<pipeline>.yaml`."""
-    top = folder
+    top, looked = folder, list[str]()
     for name in (os.path.basename(folder), os.path.basename(os.path.dirname(folder))):
         top = os.path.dirname(top)
         file, _, key = name.partition(".")
-        for suffix in (".yaml", ".yml", ".json"):
+        looked.append(os.path.join(os.path.dirname(top), specs, file + SUFFIXES[0]))
+        for suffix in SUFFIXES:
             path = os.path.join(os.path.dirname(top), specs, file + suffix)
             if os.path.exists(path):
                 return f"{path}:{key}" if key else path
     raise GoldenError(
         "G105",
-        f"no spec in `{specs}/` is named after `{os.path.relpath(folder)}`",
-        "name the folder after the pipeline, or write `spec:` in its case.yaml",
+        f"`{os.path.relpath(folder)}` has no spec: there is neither "
+        + " nor ".join(f"`{os.path.relpath(path)}`" for path in looked),
+        "name the folder after its pipeline, or write `spec:` in its case.yaml",
     )
 
 
@@ -161,8 +174,13 @@ def _books(report: Report) -> bytes:
     said = report.as_dict()
     keys = ("status", "exit_code", "records", "recovered", "items_dropped", "rejects", "filtered")
     kept: dict[str, Any] = {key: said[key] for key in keys}
-    kept["units"] = {unit["id"]: unit["status"] for unit in said["units"]}
+    kept["units"] = {unit["id"]: _ended(unit) for unit in said["units"]}
     return pretty(kept) + b"\n"
+
+
+def _ended(unit: Mapping[str, Any]) -> str:
+    """How a unit ended, and by which error, as in `refused D201`."""
+    return f"{unit['status']} {unit['error']['code']}" if unit["error"] else str(unit["status"])
 
 
 def differences(case: Case, found: Outcome) -> Iterator[str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final
+from typing import BinaryIO, Final, cast
 
 from engine.delivery.reading import Reading
-from engine.errors import UnitError
+from engine.errors import RecordError, UnitError
 from engine.kinds import Limits, Store, Unit
 from engine.language.frames import Context, Frame
 from engine.language.indexes import IndexedTable, ValueTable
 from engine.language.tables import Key, Table, Tables
 from engine.language.values import picker
 from engine.plan import Lookup, Plan
-from engine.records import Damage, Value, is_blank
+from engine.records import Batch, Damage, Value, is_blank
 from engine.storage.packing import unpacked
 
 HELP: Final = "mend the file, or leave the record out of it"
@@ -28,41 +28,77 @@ def opened(plan: Plan, now: datetime, context: Context) -> Tables:
 def _table(name: str, lookup: Lookup, plan: Plan, now: datetime, context: Context) -> Table:
     if lookup.values is not None:
         return ValueTable(lookup.values, name, lookup.policy)
-    return IndexedTable(_records(name, lookup, plan, now, context), name, lookup.policy)
-
-
-def _records(name: str, lookup: Lookup, plan: Plan, now: datetime, context: Context) -> Iterator[tuple[Key, Value]]:
-    """The records of all its files with their keys; one without a key cannot be found, and is left out."""
     assert lookup.source  # noqa: S101 - a lookup has values or a source
     assert lookup.end  # noqa: S101
-    store, frame = lookup.end.store(), Frame(None, context)
-    keys, left = [picker(path) for path in lookup.index], plan.max_lookup
+    store, left = lookup.end.store(), _Left(name, plan.max_lookup)
     units = list(lookup.source.units(store, {"vars": plan.vars}, now))
     if not units:
         where = store.show(lookup.source.where({"vars": plan.vars}))
         raise UnitError("D311", f"the lookup `{name}` has no file", f"put one where it looks: `{where}`")
+    table, key_in = IndexedTable((), name, lookup.policy), _keys(lookup, context)
     for unit in units:
-        left -= unit.stat.size
-        if left < 0:
-            message = f"the lookup `{name}` has more than {plan.max_lookup:,} bytes, and is held in memory"
-            raise UnitError("D312", message, "raise `limits.lookup`, or let the file hold less")
-        for record in _read(name, lookup, store, unit, plan.limits):
-            frame.node = frame.record = frame.root = record
-            key = tuple([pick(frame) for pick in keys])
-            if not any(is_blank(part) for part in key):
-                yield key, record
+        for batch in _read(lookup, store, unit, plan.limits, left):
+            _index(table, batch, key_in, store.show(unit.stat.path))
+    return table
 
 
-def _read(name: str, lookup: Lookup, store: Store, unit: Unit, limits: Limits) -> Iterator[Value]:
-    """The records of one file; a damaged one fails the lookup, for its key would be missed in silence."""
+def _keys(lookup: Lookup, context: Context) -> Callable[[Value], Key]:
+    """The function that gives a record's key."""
+    frame, picks = Frame(None, context), [picker(path) for path in lookup.index]
+
+    def key_in(record: Value) -> Key:
+        frame.node = frame.record = frame.root = record
+        return tuple([pick(frame) for pick in picks])
+
+    return key_in
+
+
+def _read(lookup: Lookup, store: Store, unit: Unit, limits: Limits, left: _Left) -> Iterator[Batch]:
+    """The records of one file."""
     assert lookup.parser  # noqa: S101 - as above
     with Reading(store, unit.stat) as reading:
         stream = unpacked(reading, unit.stat.path, getattr(lookup.parser, "compression", "none"))
-        for batch in lookup.parser.batches(stream, limits):
-            for at, value in enumerate(batch.values):
-                if type(value) is Damage:
-                    place = batch.place(at)
-                    where = f"record {place.number} of `{store.show(unit.stat.path)}`, line {place.line}"
-                    raise UnitError("D313", f"the lookup `{name}` is damaged: {where}: {value.message}", HELP)
-                yield value
+        yield from lookup.parser.batches(cast("BinaryIO", _Counted(stream, left)), limits)
         reading.verify()
+
+
+def _index(table: IndexedTable, batch: Batch, key_in: Callable[[Value], Key], file: str) -> None:
+    """Records under their keys, those without one left out; a damaged one would be missed in silence."""
+    for at, record in enumerate(batch.values):
+        try:
+            if type(record) is Damage:
+                raise RecordError(record.code, record.message)
+            key = key_in(record)
+            if not any(is_blank(part) for part in key):
+                table.add(key, record)
+        except RecordError as error:
+            place = batch.place(at)
+            where = f"record {place.number} of `{file}`, line {place.line}"
+            raise UnitError("D313", f"the lookup `{table.name}` is damaged: {where}: {error.message}", HELP) from error
+
+
+class _Left:
+    """How many bytes a lookup may still read, over all of its files."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most, self._left = name, most, most
+
+    def spend(self, count: int) -> None:
+        """So many bytes more."""
+        self._left -= count
+        if self._left < 0:
+            message = f"the lookup `{self._name}` has more than {self._most:,} bytes, and is held in memory"
+            raise UnitError("D312", message, "raise `limits.lookup`, or let the file hold less")
+
+
+class _Counted:
+    """A stream whose bytes count as they are read, unpacked: a small file may hold much."""
+
+    def __init__(self, stream: BinaryIO, left: _Left) -> None:
+        self._stream, self._left = stream, left
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        data = self._stream.read(size)
+        self._left.spend(len(data))
+        return data

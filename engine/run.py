@@ -115,15 +115,13 @@ def stream(held: Claim, session: Session, report: Report, attempt: Attempt) -> N
         for batch in limited(plan.parser.batches(unpacking, plan.limits), left):
             attempt.books.count_read(len(batch))
             attempt.take(batch, flow(batch))
+            attempt.books.count_steps(flow.notes)
             attempt.bytes = reading.bytes
             session.progress(attempt)
             if attempt.is_over_limit:
                 break  # `close` refuses it
         if left is None:
             attempt.sha256 = reading.verify()
-    attempt.books.recovered.update(flow.notes.recovered)
-    attempt.books.items_dropped += flow.notes.items_dropped
-    attempt.books.count_steps(flow.notes.created, flow.notes.filtered)
 
 
 def limited(batches: Iterator[Batch], limit: int | None) -> Iterator[Batch]:

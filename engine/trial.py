@@ -16,7 +16,7 @@ from engine.language.tables import Tables
 from engine.lookups import opened
 from engine.plan import Plan
 from engine.records import Batch, Damage, Instant, Place, Reject, Table, Value
-from engine.rows.flow import Flow, Step
+from engine.rows.flow import Flow
 from engine.sources.files import Files, unit_of
 from engine.spec.evidence import golden_input
 from engine.storage.packing import unpacked
@@ -38,14 +38,12 @@ class Tried(NamedTuple):
 def tried(
     stream: BinaryIO,
     parser: Parser,
-    steps: Sequence[Step],
-    context: Context,
+    flow: Flow,
     limits: Limits,
     *,
     one_by_one: bool = False,
 ) -> Iterator[Tried]:
-    """Each record of a stream in order: what became of it, or that it was filtered."""
-    flow = Flow(steps, context)
+    """Each record of a stream in order: what became of it, or that it was filtered; `flow` keeps the counts."""
     for batch in parser.batches(stream, limits):
         for part in singles(batch) if one_by_one else (batch,):
             before = flow.notes.filtered.copy()

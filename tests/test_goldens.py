@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.golden import differences, find, outcome
+from engine.golden import case_of, differences, find, outcome
 
 ROOT = Path(__file__).parents[1]
 
 
 def cases():
-    found = {str(Path(case.folder).relative_to(ROOT / "fixtures")): case for case in find(str(ROOT / "fixtures"))}
-    return [pytest.param(case, id=name) for name, case in found.items()]
+    folders = find(str(ROOT / "fixtures"))
+    return [pytest.param(case_of(folder), id=str(Path(folder).relative_to(ROOT / "fixtures"))) for folder in folders]
 
 
 @pytest.mark.parametrize("case", cases())

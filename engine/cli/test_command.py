@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from engine.cli.console import out, out_json, paint, say
 from engine.cli.spec_arguments import add_allowance
-from engine.errors import GoldenError, SpecError
-from engine.golden import Case, Outcome, differences, find, outcome, update
-from engine.spec.problems import render
+from engine.errors import EngineError, GoldenError, Interrupted, SpecError
+from engine.golden import case_of, differences, find, outcome, update
+from engine.spec.problems import Problem, render
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,42 +23,66 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the outcome of each case as JSON")
 
 
+class Tested(NamedTuple):
+    """One golden: what differs in it, or why it could not be tried."""
+
+    differences: Sequence[str] = ()
+    errors: Sequence[EngineError | Problem] = ()
+
+    @property
+    def word(self) -> str:
+        """How it ended."""
+        return "failed" if self.errors else "differs" if self.differences else "ok"
+
+
 def run(options: argparse.Namespace) -> int:
-    """Run every case; exit 10 where one differs."""
-    results = {case.name: _try(case, options) for case in find(options.path)}
+    """Run every case; exit 10 where one differs, or could not be tried: the others are tried all the same."""
+    results = {os.path.relpath(folder): _test(folder, options) for folder in find(options.path)}
     if not results:
         raise GoldenError(
             "G101",
             f"there is no golden in `{options.path}`",
             "a golden is a folder with `input/`; `--update` writes the rest",
         )
-    failed = [name for name, texts in results.items() if texts]
     if options.json:
-        out_json({name: {"ok": not texts, "differences": texts} for name, texts in results.items()})
-    passed = len(results) - len(failed)
-    say(
-        f"{passed} golden{'s' if passed != 1 else ''} ok"
-        + (f", {len(failed)} {'updated' if options.update else 'differ'}" if failed else "")
-    )
-    return GoldenError.exit_code if failed and not options.update else 0
+        out_json({name: _as_dict(tested) for name, tested in results.items()})
+    words = Counter(tested.word for tested in results.values())
+    said = [f"{words['ok']} golden{'s' if words['ok'] != 1 else ''} ok"]
+    said += [f"{words['differs']} {'updated' if options.update else 'differ'}"] if words["differs"] else []
+    said += [f"{words['failed']} failed"] if words["failed"] else []
+    say(", ".join(said))
+    return GoldenError.exit_code if words["failed"] or (words["differs"] and not options.update) else 0
 
 
-def _try(case: Case, options: argparse.Namespace) -> list[str]:
-    """What differs in one case, said as it is found."""
-    found: Outcome | None = None
+def _test(folder: str, options: argparse.Namespace) -> Tested:
+    """One golden, said as soon as it is tried, and updated where that is asked for."""
     try:
+        case = case_of(folder)
         found = outcome(case)
-        texts = list(differences(case, found))
+        tested = Tested(list(differences(case, found)))
+        if options.update and tested.differences:
+            update(case, found)
+    except Interrupted:
+        raise
     except SpecError as error:
-        texts = [render(problem) for problem in error.problems]
+        tested = Tested(errors=error.problems)
+    except EngineError as error:
+        tested = Tested(errors=[error])
     if not options.json:
-        _say(case, texts)
-    if options.update and found and texts:
-        update(case, found)
-    return texts
+        _say(os.path.relpath(folder), tested)
+    return tested
 
 
-def _say(case: Case, texts: list[str]) -> None:
-    out(f"{paint('ok' if not texts else 'differs', 'ok' if not texts else 'error')}  {case.name}")
-    for text in texts:
+def _say(name: str, tested: Tested) -> None:
+    out(f"{paint(tested.word, 'ok' if tested.word == 'ok' else 'error')}  {name}")
+    for text in (*tested.differences, *map(_text, tested.errors)):
         out("    " + text.replace("\n", "\n    "))
+
+
+def _text(error: EngineError | Problem) -> str:
+    return render(error) if isinstance(error, Problem) else str(error)
+
+
+def _as_dict(tested: Tested) -> dict[str, Any]:
+    errors = [{"code": each.code, "message": each.message, "help": each.help} for each in tested.errors]
+    return {"ok": tested.word == "ok", "differences": tested.differences, "errors": errors}

@@ -179,7 +179,7 @@ class Attempt:
     def judge(self) -> None:
         """Raise UnitError where the rejects are over the limit, or nothing but rejects came out."""
         counts = self.books.counts
-        self._judge_limit(counts["read"], counts["rejected"])
+        self._judge_limit(counts["rejected"])
         if self.plan.max_rejects is None and counts["rejected"] and counts["rejected"] == self.books.went_in:
             count = counts["rejected"]
             message = f"all {count:,} records were rejected" if count > 1 else "the one record was rejected"
@@ -191,8 +191,8 @@ class Attempt:
     @property
     def is_over_limit(self) -> bool:
         """From 1,000 records on, what is over the limit need not be mapped to its end."""
-        read, limit = self.books.counts["read"], self.plan.max_rejects
-        return bool(read >= EARLY and limit and limit.exceeded(self.books.counts["rejected"], read))
+        records, limit = self.books.went_in, self.plan.max_rejects
+        return bool(records >= EARLY and limit and limit.exceeded(self.books.counts["rejected"], records))
 
     def _judge_recovered(self, read: int) -> None:
         limit, recovered = self.plan.max_recovered, self.books.recovered.total()
@@ -201,10 +201,10 @@ class Attempt:
             message = f"`on_error` answered {counts}, `max_recovered` allows {limit}"
             raise UnitError("D205", message, "mend the spec or the file; the report counts them by field and code")
 
-    def _judge_limit(self, read: int, rejected: int) -> None:
-        limit = self.plan.max_rejects
-        if limit and limit.exceeded(rejected, read):
-            message = f"{rejected:,} of {counted(read, 'record')} {'was' if rejected == 1 else 'were'} rejected"
+    def _judge_limit(self, rejected: int) -> None:
+        records, limit = self.books.went_in, self.plan.max_rejects
+        if limit and limit.exceeded(rejected, records):
+            message = f"{rejected:,} of {counted(records, 'record')} {'was' if rejected == 1 else 'were'} rejected"
             help = "mend the spec or the file; see the rejects"
             raise UnitError("D201", f"{message}, `max_rejects` allows {limit}", help)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Final
 
 from engine.errors import BooksError
+from engine.rows.failures import Notes
 
 IN: Final = ("read", "created")
 OUT: Final = ("written", "rejected", "filtered", "duplicate", "absorbed")
@@ -35,11 +35,11 @@ class Books:
         self.counts["rejected"] += 1
         self.rejects[code] += 1
 
-    def count_steps(self, created: int, filtered: Mapping[str, int]) -> None:
-        """Records that steps made beyond those read, and those that a rule held back, by its name."""
-        self.counts["created"] += created
-        self.counts["filtered"] += sum(filtered.values())
-        self.filtered.update(filtered)
+    def count_steps(self, notes: Notes) -> None:
+        """What steps counted so far: records made beyond those read, held back by a rule, mended by `on_error`."""
+        self.counts["created"], self.counts["filtered"] = notes.created, notes.filtered.total()
+        self.filtered, self.recovered = notes.filtered.copy(), notes.recovered.copy()
+        self.items_dropped = notes.items_dropped
 
     @property
     def went_in(self) -> int:

@@ -23,6 +23,9 @@ class Context:
         self.tables = tables if tables is not None else Tables()
 
 
+NOTHING: Final[Mapping[str, Value]] = {}
+
+
 class Around(Protocol):
     """What stands around a value: `$parent`, and what is around that."""
 
@@ -34,6 +37,15 @@ class Around(Protocol):
     def parent(self) -> Around | None:
         """What is around it."""
 
+    @property
+    def carried(self) -> Mapping[str, Value]:
+        """The working fields of steps before that are seen as names of it."""
+
+
+def with_work(node: Value, work: Mapping[str, Value]) -> Value:
+    """A record with the working fields of steps before under their names."""
+    return {**node, **work} if work and type(node) is dict else node
+
 
 class Frame:
     """Where the mapper stands: the value that paths start at, what is around it, and what was made so far.
@@ -43,6 +55,7 @@ class Frame:
 
     __slots__ = (
         "around",
+        "base",
         "carried",
         "context",
         "index",
@@ -69,7 +82,8 @@ class Frame:
         self.work: dict[str, Value] = {}
         self.around: Frame | None = None
         self.context = context
-        self.carried: Mapping[str, Value] = {}
+        self.carried: Mapping[str, Value] = NOTHING
+        self.base = self
         self.number = 0
 
     def inner(self, node: Value) -> Frame:
@@ -77,6 +91,7 @@ class Frame:
         frame = self.beside()
         frame.node = node
         frame.parent = self
+        frame.carried = NOTHING
         return frame
 
     def beside(self) -> Frame:
@@ -92,12 +107,14 @@ class Frame:
         frame.work = {}
         frame.around = self
         frame.carried = self.carried
+        frame.base = self.base
         frame.context = self.context
         frame.number = self.number
         return frame
 
 
 Head = Callable[[Frame], Value]
+Carried = Callable[[Frame], Mapping[str, Value]]
 
 
 def _parent(up: int) -> Head:
@@ -148,6 +165,23 @@ HEADS: Final[Mapping[str, Callable[[int], Head]]] = {
     "$unit": lambda up: _unit,
 }
 """Each head by name; `up` counts the `$parent` steps behind it. `$work` holds the working fields of `$out`."""
+
+def _carried_by_parent(up: int) -> Carried:
+    def carried(frame: Frame) -> Mapping[str, Value]:
+        found: Around | None = frame
+        for _ in range(up):
+            found = found.parent if found else None
+        return found.carried if found else NOTHING
+
+    return carried
+
+
+CARRIED: Final[Mapping[str, Callable[[int], Carried]]] = {
+    "": lambda up: lambda frame: frame.carried,
+    "$record": lambda up: lambda frame: frame.base.carried,
+    "$parent": _carried_by_parent,
+}
+"""The working fields of steps before that are seen as names behind a head."""
 
 UNIT_KEYS: Final = ("id", "name", "stem", "ext", "dir", "path", "size", "mtime", "date", "source", "record")
 RUN_KEYS: Final = ("id", "started_at", "pipeline")

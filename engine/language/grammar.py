@@ -12,7 +12,8 @@ and with six digits of a second where it has a fraction; decimals as plain digit
 digits it came with.
 
 `each` takes one object as a list of one; with `resolver` it keeps null and empty items and leaves missing ones out.
-`fields` without `source` may give `{}`, `list` and `pairs` may give `[]`. `as` and `types` of pairs name a type and
+A resolver beside `fields`, `list`, `pairs` or `pairs_from` is given the whole value that these make. `fields` without
+`source` may give `{}`, `list` and `pairs` may give `[]`. `as` and `types` of pairs name a type and
 do not convert. `on_error: blank` goes on as blank, `drop_item` leaves out the item around the field (`required` is no
 check: it rejects); each use is counted as recovered, by field and code.
 
@@ -246,6 +247,9 @@ def _maker(body: Mapping[str, Any], pointer: Pointer, report: Report) -> str:
     if len(given) == 2 and given[1] in ("fields", "each") and given[0] == "source":
         return "fields" if given[1] == "fields" else _both(given, pointer, report)
     if given == ["fields", "each"]:
+        if "resolver" in body:
+            message, help = "an item of `each` is an object or resolved, not both", "put the resolver into a field"
+            report("M101", (*pointer, "resolver"), message, help, key=True)
         return "each"
     if len(given) == 1:
         if given == ["each"] and "resolver" not in body:

@@ -1,7 +1,8 @@
 """Tables whose records are known: the values of a spec, and records that were read once.
 
 A key is compared as it is typed: the number 42 is not the text `42`, and of any type of number 42 is 42. The keys of a
-table of `values` are read as the type of what is looked up, for a spec writes them all as text.
+table of `values` are read as the type of what is looked up, for a spec writes them all as text; `"1"` and `"1.0"` are
+both the number 1.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import Any
 
 from engine.errors import OptionError, RecordError
 from engine.language.literals import read_as, written
+from engine.language.numbers import exact
 from engine.language.shapes import type_of
 from engine.language.tables import STRICT, Key, Policy, Table
-from engine.records import MISSING, Value
+from engine.records import Value
 from engine.registry import NUMBERS
 
 
@@ -24,23 +26,23 @@ class ValueTable(Table):
     def __init__(self, values: Mapping[str, Value], name: str = "", policy: Policy = STRICT) -> None:
         self.name, self.policy = name, policy
         self._values = values
-        self._by_type: dict[str, Mapping[Hashable, Value]] = {"text": {("text", key): values[key] for key in values}}
+        texts = {("text", key): [value] for key, value in values.items()}
+        self._by_type: dict[str, Mapping[Hashable, Sequence[Value]]] = {"text": texts}
 
     def find(self, key: Key, args: Mapping[str, Value]) -> Sequence[Value]:
-        """The value under the key, read as the type of what is looked up."""
+        """The values under the key, read as the type of what is looked up."""
         if len(key) != 1:
             return ()
         type = type_of(key[0])
         if type not in self._by_type:
             self._by_type[type] = self._typed(type)
-        found = self._by_type[type].get(part_of(key[0]), MISSING)
-        return () if found is MISSING else (found,)
+        return self._by_type[type].get(part_of(key[0]), ())
 
-    def _typed(self, type: str) -> Mapping[Hashable, Value]:
-        made: dict[Hashable, Value] = {}
+    def _typed(self, type: str) -> Mapping[Hashable, Sequence[Value]]:
+        made: dict[Hashable, list[Value]] = defaultdict(list)
         for key, value in self._values.items():
             try:
-                made[part_of(read_as(written(key), type))] = value
+                made[part_of(read_as(written(key), type))].append(value)
             except (RecordError, OptionError, ValueError, ArithmeticError):
                 continue  # a key that is no value of this type is none that could be looked up
         return made
@@ -53,7 +55,11 @@ class IndexedTable(Table):
         self.name, self.policy = name, policy
         self._index: dict[Hashable, list[Value]] = defaultdict(list)
         for key, record in records:
-            self._index[key_of(key)].append(record)
+            self.add(key, record)
+
+    def add(self, key: Key, record: Value) -> None:
+        """One more record; RecordError where its key is none."""
+        self._index[key_of(key)].append(record)
 
     def __len__(self) -> int:
         return len(self._index)
@@ -73,4 +79,4 @@ def part_of(value: Any) -> Hashable:
     type = type_of(value)
     if type in ("list", "object"):
         raise RecordError("R274", f"a key is one value, found {type}: name what is looked up", value)
-    return "number" if type in NUMBERS else type, value
+    return ("number", exact(value)) if type in NUMBERS else (type, value)

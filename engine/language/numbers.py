@@ -38,6 +38,11 @@ def within_cap(number: N) -> N:
     return number
 
 
+def exact(number: Any) -> Any:
+    """A number as it counts everywhere: a float is the shortest decimal that reads back to it."""
+    return Decimal(repr(number)) if isinstance(number, float) else number
+
+
 def clean(number: Decimal) -> Decimal:
     """As every decimal leaves a resolver: within the cap, in plain digits, zero without sign."""
     if len(text := str(number)) > MAX_DIGITS or "E" in text:

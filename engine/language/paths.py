@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from engine.errors import OptionError
-from engine.language.frames import HEADS, Frame
+from engine.language.frames import CARRIED, HEADS, Frame
 from engine.language.picking import PUBLIC_HEADS, QUOTED, STEP, Index, Name, Step, inner_head, known_head, take
 from engine.language.queries import query_getter, translate
 from engine.records import MISSING, Value
@@ -106,7 +106,7 @@ def _plain(text: str) -> Path | None:
 
 def _step(text: str) -> Name:
     if text.startswith('"'):
-        return Name(_unquoted(text))
+        return Name(_unquoted(text), quoted=True)
     bare = text.strip()
     return Name(bare, int(bare) if bare.isascii() and bare.isdigit() else None)
 
@@ -159,7 +159,29 @@ def getter(path: Path) -> Callable[[Frame], Value]:
     if not path.steps:
         return start
     name = only_name(path)
-    return _first(name) if name else _walk(start, path.steps)
+    plain = _first(name) if name else _walk(start, path.steps)
+    return _carried(path, plain) if working_name(path) else plain
+
+
+def working_name(path: Path) -> str:
+    """The working field of a step before that a path may read: `_x` of a record; empty where it reads none."""
+    first = path.steps[0] if path.steps and path.head in ("", "$record", "$parent") else None
+    return first.text if isinstance(first, Name) and first.may_work else ""
+
+
+def _carried(path: Path, plain: Callable[[Frame], Value]) -> Callable[[Frame], Value]:
+    """A working field where steps before made one, whatever the record has under its name; else what it has."""
+    name, rest, carried = working_name(path), path.steps[1:], CARRIED[path.head](path.up)
+
+    def get(frame: Frame) -> Value:
+        value = carried(frame).get(name, MISSING)
+        if value is MISSING:
+            return plain(frame)
+        for step in rest:
+            value = take(value, step)
+        return value
+
+    return get
 
 
 def only_name(path: Path) -> Name | None:

@@ -16,10 +16,16 @@ QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class Name(NamedTuple):
-    """A named step; a bare `0` also indexes a list, a quoted one never does."""
+    """A named step; a bare `0` also indexes a list, and a bare `_x` may be a working field, a quoted one never."""
 
     text: str
     position: int | None = None
+    quoted: bool = False
+
+    @property
+    def may_work(self) -> bool:
+        """Whether it may name a working field."""
+        return not self.quoted and self.text.startswith("_")
 
 
 class Index(NamedTuple):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from engine.errors import OptionError, RecordError
-from engine.language.frames import HEADS, Frame
+from engine.language.frames import HEADS, Frame, with_work
 from engine.language.patterns import joined
 from engine.language.picking import QUOTED, STEP, Name, inner_head, known_head, take
 from engine.records import MISSING, Digits, Value
@@ -255,7 +255,7 @@ def query_getter(query: str, text: str) -> Callable[[Frame], Value]:
     def get(frame: Frame) -> Value:
         functions.frame = frame
         try:
-            value = interpreter.visit(expression.parsed, frame.node)
+            value = interpreter.visit(expression.parsed, with_work(frame.node, frame.carried))
         except RecordError:
             raise
         except Exception as error:  # the library raises plain TypeError, RecursionError and its own kinds

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
+from engine.errors import EngineError
 from engine.records import MISSING, Value
 
 Key = tuple[Value, ...]
@@ -45,8 +46,12 @@ class Table(ABC):
     def find(self, key: Key, args: Mapping[str, Value]) -> Sequence[Value]:
         """The records with that key; Unanswered, having noted the key, where they are not known yet."""
 
-    def answer(self) -> None:  # noqa: B027 - a table that knows all its records has nothing to ask
-        """Ask for all keys noted since the last time, and know them from now on, also those without a record."""
+    def answer(self) -> int:
+        """Ask for all keys noted since the last time, and know them from now on, also those without a record.
+
+        How many it learned.
+        """
+        return 0
 
 
 class Tables(dict[str, Table]):
@@ -58,7 +63,6 @@ class Tables(dict[str, Table]):
         return any(table.asks for table in self.values())
 
     def answer(self) -> None:
-        """Let every table ask for what records wait for."""
-        for table in self.values():
-            if table.asks:
-                table.answer()
+        """Let every table ask for what records wait for; they would wait for ever where none learned a thing."""
+        if not sum(table.answer() for table in self.values() if table.asks):
+            raise EngineError("X001", "internal error: records wait for a lookup, and none learned a key", FAULT)

@@ -11,7 +11,7 @@ What a slot holds is never looked at for slots again.
 | `{unit.size}`, `{unit.mtime}`, `{unit.date}` | its bytes, the time of its last change, the day of that |
 | `{run.id}`, `{run.started_at}`, `{run.pipeline}` | the run that first tried this version, its start; the name |
 | `{vars.x}` | a variable |
-| `{record.address.city}` | what a path finds in the record, in texts that are made for one |
+| `{record.address.city}` | what a path finds in the record, in texts that are made for one; no time: as it is |
 
 In file names a slot never leaves the folder that the literal text before it names, and stays inside one segment: what
 is not a letter, a digit or one of ` ._@+=,-` is percent-encoded, as is a dot at the front of a segment. `{unit.dir}`
@@ -30,6 +30,7 @@ from typing import Any, Final
 
 from engine.errors import OptionError, UnitError
 from engine.language.frames import RUN_KEYS, UNIT_KEYS
+from engine.language.jsontext import encode
 from engine.language.paths import Path
 from engine.language.picking import Name, Step, take
 from engine.language.times import text_of
@@ -179,7 +180,7 @@ def as_text(text: str, slot: Slot) -> str:
 
 def _fill(slot: Slot, roots: Mapping[str, Mapping[str, Any]]) -> str:
     value = _held(slot, roots.get(slot.root, {}))
-    if slot.format:
+    if slot.format and (isinstance(value, date) or slot.root not in RECORDS):
         if not isinstance(value, date):
             raise UnitError("D301", f"`{slot}` has no value in a file name", "give it a value")
         return _CODE.sub(lambda code: _time_part(value, code[1]), slot.format)
@@ -194,11 +195,13 @@ def _held(slot: Slot, root: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    """A value as text, written as everywhere else; blank ones are empty."""
+    """A value as text, written as everywhere else; blank ones are empty, lists and objects are JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, date):
         return text_of(value)
+    if isinstance(value, list | dict):
+        return encode(value).decode()
     return "" if value is MISSING or value is None else str(value)
 
 

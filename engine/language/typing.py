@@ -81,8 +81,7 @@ def _source(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     shape = shapes[0] if shapes and all(each.type == shapes[0].type for each in shapes) else ANY
     if not all(each.sure for each in shapes):
         shape = replace(shape, sure=False)
-    chain, shape = _check_chain(made.chain, shape, scope, report)
-    return replace(made, chain=chain), shape
+    return _resolved(made, shape, scope, report)
 
 
 def _source_shapes(made: Field, scope: Scope, report: Report) -> list[Shape]:
@@ -135,8 +134,7 @@ class Held:
 
 
 def _value(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
-    chain, shape = _check_chain(made.chain, scalar(type_of(made.value)), scope, report)
-    return replace(made, chain=chain), shape
+    return _resolved(made, scalar(type_of(made.value)), scope, report)
 
 
 def _object(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
@@ -145,7 +143,13 @@ def _object(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
         shapes = _source_shapes(made, scope, report)
         inside = scope.inner(shapes[0] if len(shapes) == 1 else ANY)
     fields = _check_fields(made.fields or (), inside, report)
-    return replace(made, fields=fields), _made(fields, inside)
+    return _resolved(replace(made, fields=fields), _made(fields, inside), scope, report)
+
+
+def _resolved(made: Field, shape: Shape, scope: Scope, report: Report) -> tuple[Field, Shape]:
+    """The resolvers behind a value that was put together."""
+    chain, shape = _check_chain(made.chain, shape, scope, report)
+    return replace(made, chain=chain), shape
 
 
 def _made(fields: Sequence[Field], inside: Scope) -> Shape:
@@ -175,12 +179,12 @@ def _each(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
 
 def _pairs(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     fields = tuple(_check_field(entry, scope, report)[0] for entry in made.fields or ())
-    return replace(made, fields=fields), Shape("list", sure=True)
+    return _resolved(replace(made, fields=fields), Shape("list", sure=True), scope, report)
 
 
 def _pairs_from(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     _source_shapes(made, scope, report)
-    return made, Shape("list", sure=True)
+    return _resolved(made, Shape("list", sure=True), scope, report)
 
 
 MAKERS: Final = {

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.errors import RecordError
-from engine.language.numbers import MAX_DIGITS, clean, too_long, within_cap
+from engine.language.numbers import MAX_DIGITS, clean, exact, too_long, within_cap
 from engine.records import MISSING
 from engine.spelling import WHITE_SPACE, show
 
@@ -45,8 +45,7 @@ def text_of(value: Any) -> str:
 
 def bare(value: Any) -> Any:
     """A number as JavaScript prints it, `1.10` as `1.1`; every digit that counts is kept. Other values as they are."""
-    if isinstance(value, float):
-        value = Decimal(repr(value))
+    value = exact(value)
     if not isinstance(value, Decimal):
         return value
     number = clean(within_cap(Decimal(str(value))))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 from engine.errors import OptionError, RecordError
 from engine.language.literals import read_as, written
+from engine.language.numbers import exact
 from engine.language.picking import PUBLIC_HEADS
 from engine.language.shapes import type_of
 from engine.records import Value, is_blank
@@ -49,7 +49,7 @@ class Members:
         kind = type_of(value)
         if kind not in NUMBERS:
             return kind in self._of_type and value in self._of_type[kind]
-        number = Decimal(repr(value)) if isinstance(value, float) else value
+        number = exact(value)
         return (isinstance(number, int) or number.is_finite()) and number in self._of_type["decimal"]
 
     def _read(self, type: str) -> frozenset[Any]:

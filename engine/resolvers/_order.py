@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from engine.errors import OptionError, RecordError
+from engine.language.numbers import exact
 from engine.language.paths import Path
 from engine.language.picking import Step, take
 from engine.language.shapes import type_of
@@ -79,7 +80,7 @@ def _comparable(values: Sequence[Any]) -> Sequence[Any]:
         raise RecordError("R222", f"{mixed} have no order: convert them first")
     if "number" not in kinds or all(type(value) is int for value in values):
         return values
-    return [_exact(value) for value in values]
+    return [_counted(value) for value in values]
 
 
 def _kind(value: Any) -> str:
@@ -89,9 +90,9 @@ def _kind(value: Any) -> str:
     return "number" if found in NUMBERS else found
 
 
-def _exact(value: Any) -> Decimal:
-    """A number as the decimal that it is everywhere: a float is the shortest that reads back."""
-    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+def _counted(value: Any) -> Decimal:
+    """A number as the decimal that it counts as."""
+    number = Decimal(exact(value))
     if number.is_nan():
         raise RecordError("R214", f"{show(value)} is not a number that can be counted with", value)
     return number

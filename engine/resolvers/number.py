@@ -21,6 +21,7 @@ from engine.language.numbers import (
     LIMIT,
     MAX_DIGITS,
     clean,
+    exact,
     read_decimal,
     too_long,
     ungrouped,
@@ -53,10 +54,8 @@ def _given(value: Any, code: str) -> Any:
 
 
 def _decimal(value: Any, code: str) -> Decimal:
-    number = _given(value, code)
-    if isinstance(number, Decimal):
-        return number
-    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+    number = exact(_given(value, code))
+    return number if isinstance(number, Decimal) else Decimal(number)
 
 
 # ── int, decimal, float ──────────────────────────────────────────────────────────────────────────────────
@@ -318,5 +317,5 @@ def band(
     above: Annotated[str | None, Doc("The name for numbers at or above the last limit; missing unless said.")] = None,
 ) -> Any:
     """The name of the band that the number lies in; a number on a limit lies above it."""
-    index = bisect_right(below.limits, _given(value, "R214"))
+    index = bisect_right(below.limits, exact(_given(value, "R214")))
     return below.names[index] if index < len(below.names) else MISSING if above is None else above

@@ -41,9 +41,11 @@ def _prepare(
     said = Policy(miss, many, default)
 
     def look_up(value: Value, frame: Frame) -> Value:
+        if not keys and is_blank(value):
+            return value
         parts = tuple([pick(frame) for pick in keys]) if keys else _parts(value)
         if any(is_blank(part) for part in parts):
-            return MISSING if keys else value
+            return MISSING
         given = {name: pick(frame) for name, pick in filled.items()}
         used = inline or frame.context.tables[str(table)]
         policy = said.over(used.policy)
@@ -218,9 +220,9 @@ def lookup(  # noqa: PLR0913 - its options
 ) -> Any:
     """What a table has under the value: the record with that key, or one field of it.
 
-    With `key` that alone decides, whatever the value is. A blank value, or a blank part of the key, finds nothing and
-    is no miss: it stays blank. A key is compared as it is typed; the keys of `values` are read as the type of what is
-    looked up.
+    With `key` that alone decides, whatever the value is. A blank value stays as it is, and what has a blank part finds
+    nothing: it is missing, and no miss. A key is compared as it is typed; the keys of `values` are read as the type of
+    what is looked up.
     """
     prepared = _prepare(table=table, key=key, field=field, args=args, miss=miss, many=many, default=default)
     return prepared(value, frame)

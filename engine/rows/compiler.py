@@ -15,9 +15,9 @@ from engine.language.shapes import type_of
 from engine.language.values import Picked, paths_in, picker
 from engine.records import MISSING, FieldError, Value, is_blank
 from engine.rows.failures import DroppedItem, Failures, Notes, errors_of, field_error
-from engine.rows.makers import MAKERS
+from engine.rows.makers import CHAINING, MAKERS
 from engine.rows.quick import FAILED, Get, quick_cell
-from engine.rows.steps import Make, Step, compile_checks, on_blank
+from engine.rows.steps import Make, Step, chained, compile_checks, on_blank
 
 MakeObject = Callable[[Frame], dict[str, Value]]
 Planned = tuple[str, str | None, Get | None, Step | None, Step | None, Make, frozenset[str]]
@@ -53,6 +53,8 @@ class RowCompiler:
     def field(self, made: Field) -> Make:
         """The function that makes one field's value: MISSING where it is left out."""
         make = MAKERS[made.maker](made, self)
+        if made.maker not in CHAINING:
+            make = chained(make, made.chain)
         check = compile_checks(made.checks, made.type) if made.checks else None
         plain = made.on_error == "reject"
         make = _finished(make, check, made) if plain else _recovering(make, check, made, self.notes)
@@ -77,8 +79,7 @@ def _passing(make: MakeObject, taken: set[str]) -> MakeObject:
         if type(node) is not dict:
             message = f"`pass_through` needs an object, the record is {type_of(node)}"
             raise Failures((FieldError("", "R203", message, node),))
-        left = frame.carried  # working fields of steps before do not become fields
-        frame.out = {key: value for key, value in node.items() if key not in taken and key not in left}
+        frame.out = {key: value for key, value in node.items() if key not in taken}
         return make(frame)
 
     return passing
@@ -89,9 +90,12 @@ def _from_source(make: MakeObject, source: Picked) -> MakeObject:
 
     def relative(frame: Frame) -> dict[str, Value]:
         try:
-            return make(frame.inner(get(frame)))
+            inside = frame.inner(get(frame))
         except RecordError as error:
             raise Failures((field_error("", error),)) from error
+        made = make(inside)
+        frame.work = inside.work
+        return made
 
     return relative
 
@@ -166,7 +170,7 @@ def _placed(made: Field, make: Make) -> Make:
     """The same where the target is a name in `out`; else it puts the value there itself and gives nothing."""
     if _is_plain(made):
         return make
-    place = partial(_place_working, made.target[0]) if made.working else partial(_place_below, made.target)
+    place = partial(_place_working if made.working else _place_below, made.target)
 
     def placed(frame: Frame) -> Value:
         value = make(frame)
@@ -177,13 +181,16 @@ def _placed(made: Field, make: Make) -> Make:
     return placed
 
 
-def _place_working(name: str, frame: Frame, value: Value) -> None:
-    frame.work[name] = value
+def _place_working(target: tuple[str, ...], frame: Frame, value: Value) -> None:
+    _put(frame.work, target, value)
 
 
 def _place_below(target: tuple[str, ...], frame: Frame, value: Value) -> None:
+    _put(frame.out, target, value)
+
+
+def _put(node: dict[str, Value], target: tuple[str, ...], value: Value) -> None:
     """A dotted target makes its parents when it has a value."""
-    node = frame.out
     for part in target[:-1]:
         node = node.setdefault(part, {})
     node[target[-1]] = value

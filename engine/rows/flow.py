@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 from engine.errors import RecordError
 from engine.language.fields import FieldMap
-from engine.language.frames import Context, Frame
+from engine.language.frames import NOTHING, Context, Frame
 from engine.language.scopes import Scope
 from engine.language.shapes import ANY, type_of
 from engine.language.tables import Unanswered
@@ -25,14 +25,13 @@ from engine.records import Batch, Damage, FieldError, Mapped, Reject, Value
 from engine.rows.failures import Failures, Notes, field_error
 from engine.rows.mapper import RowMapper, damaged
 
-NOTHING: Mapping[str, Value] = {}
-
 
 class Outer(NamedTuple):
     """What a record was taken from, and what that was taken from: `$parent`, `$parent.$parent`."""
 
     node: Value
     parent: Outer | None
+    carried: Mapping[str, Value]
 
 
 class Row(NamedTuple):
@@ -44,11 +43,6 @@ class Row(NamedTuple):
     outer: Outer | None = None
     work: Mapping[str, Value] = NOTHING
     child: tuple[int, ...] = ()
-
-    @property
-    def seen(self) -> Value:
-        """The record as the next step sees it: with the working fields, where a field has not their name."""
-        return {**self.work, **self.value} if self.work and type(self.value) is dict else self.value
 
 
 Worker = Callable[[Row], Sequence[Row]]
@@ -103,7 +97,8 @@ class UnknownStep(Step):
 
 def fill(frame: Frame, row: Row) -> Frame:
     """The frame of a worker, standing at a row."""
-    frame.node = frame.record = row.seen
+    frame.node = frame.record = row.value
+    frame.carried = row.work
     frame.root = row.root
     frame.parent = row.outer
     frame.number = row.number
@@ -169,7 +164,8 @@ def _errors(error: RecordError | Failures) -> tuple[FieldError, ...]:
 
 def _refuse(row: Row, first: int, rejects: list[Reject]) -> bool:
     """A record that is no object when it comes to the sink."""
-    error = FieldError("", "R203", f"a sink takes objects, the record is {type_of(row.value)}", row.value)
+    found = "null" if row.value is None else type_of(row.value)
+    error = FieldError("", "R203", f"a sink takes objects, the record is {found}", row.value)
     rejects.append(Reject(row.number - first, "write", row.value, (error,), row.child))
     return False
 

@@ -35,12 +35,12 @@ Maker = Callable[[Field, Compiler], Make]
 
 
 def _source(made: Field, compiler: Compiler) -> Make:
-    return chained(first_picker(made.sources), made.chain)
+    return first_picker(made.sources)
 
 
 def _value(made: Field, compiler: Compiler) -> Make:
     value = made.value
-    return chained(lambda frame: value, made.chain)
+    return lambda frame: value
 
 
 def _object(made: Field, compiler: Compiler) -> Make:
@@ -166,6 +166,9 @@ def _pairs_from(made: Field, compiler: Compiler) -> Make:
 
     return pairs_from
 
+
+CHAINING: Final = ("each",)
+"""The makers that lead each item through the resolvers themselves."""
 
 MAKERS: Final[Mapping[str, Maker]] = {
     "source": _source,

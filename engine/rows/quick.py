@@ -64,7 +64,7 @@ def _made(made: Field) -> tuple[str | None, Get | None, Step | None]:
         return None, None, None
     if made.maker == "fields" and not made.sources:
         inside = quick_object(made.fields or ())
-        return ("", inside, None) if inside else (None, None, None)
+        return ("", inside, step) if inside else (None, None, None)
     gets = [_quick_path(source) for source in made.sources]
     if any(get is None for get in gets):
         return None, None, None
@@ -72,7 +72,7 @@ def _made(made: Field) -> tuple[str | None, Get | None, Step | None]:
     if made.maker == "source":
         return key, get, step
     relative = _inside(made, _got(key, get))
-    return ("", relative, None) if relative else (None, None, None)
+    return ("", relative, step) if relative else (None, None, None)
 
 
 def _unguarded(use: Use) -> Step:
@@ -104,6 +104,8 @@ def _quick_path(source: Picked) -> tuple[str | None, Get | None] | None:
     if not isinstance(source, Path) or source.query or source.head or not source.steps:
         return None
     first = source.steps[0]
+    if isinstance(first, Name) and first.may_work:
+        return None
     if len(source.steps) == 1 and isinstance(first, Name):
         return first.text, None
     return "", _down(source.steps)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from engine.errors import RecordError, SpecError
+from engine.errors import OptionError, RecordError, SpecError
+from engine.language.patterns import Pattern
 from engine.language.shapes import Shape
 from engine.options import Pointer, Report
 from engine.plan import Contract
@@ -30,6 +31,10 @@ JSON_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
 """How each type of the language is written, in the types of JSON Schema."""
 RESOLVERS: Final = {"string": "text", "integer": "int", "number": "decimal", "boolean": "bool", "array": "list"}
 
+REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
+BESIDE: Final = (*REFERENCES, "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas")
+"""The keywords whose schemas are held against the same value, not against a part of it."""
+
 
 def contract_of(path: str, name: str, at: Pointer, report: Report) -> Contract | None:
     """The contract that a file holds, None where it holds none."""
@@ -38,9 +43,11 @@ def contract_of(path: str, name: str, at: Pointer, report: Report) -> Contract |
         return None
     try:
         schema = reader.read(path, os.path.relpath(path)).value
-        reason = is_schema(schema) or next(_lost_references(schema, schema), "")
+        reason = is_schema(schema) or next(_unusable(schema), "")
     except (SpecError, RecordError) as error:
         reason = str(getattr(error, "message", error))
+    except RecursionError:
+        reason = "it nests too deeply"
     if reason:
         report("S324", at, f"`{name}` is not a JSON Schema: {reason}", "give the schema of one record that is written")
         return None
@@ -110,16 +117,76 @@ def _referred(reference: str, top: Any) -> Any:
     return found
 
 
-def _lost_references(schema: Any, top: Any) -> Iterator[str]:
-    """What is wrong with references: a run reads no other file and no address, so each leads into the same file."""
-    inner = list(schema.values()) if isinstance(schema, Mapping) else schema if isinstance(schema, list) else []
-    reference = schema.get("$ref") if isinstance(schema, Mapping) else None
-    if isinstance(reference, str) and reference != "#" and not reference.startswith("#/"):
-        yield f"`$ref: {reference}` leads out of the file"
-    elif isinstance(reference, str) and _referred(reference, top) is None:
-        yield f"`$ref: {reference}` leads nowhere"
-    for each in inner:
-        yield from _lost_references(each, top)
+def _unusable(top: Any) -> Iterator[str]:
+    """Why no record can be held against it: a run reads no other file and no address, and comes to an end."""
+    parts = list(_parts(top))
+    asked = {(word, part[word]) for part in parts for word in REFERENCES if isinstance(part.get(word), str)}
+    for word, reference in sorted(asked):
+        yield from _lost(word, reference, top)
+    inside = (word for part in parts[1:] for word in ("$id", "$schema") if isinstance(part.get(word), str))
+    yield from (f"`{word}` below the top makes another schema" for word in inside)
+    yield from (error for part in parts for error in _no_patterns(part))
+    if all(any(word in part for part in parts) for word in ("unevaluatedProperties", "patternProperties")):
+        yield "`unevaluatedProperties` cannot stand in one file with `patternProperties`"
+    done: set[int] = set()
+    if any(_circles(part, top, set(), done) for part in parts):
+        yield "a reference leads back to where it stands"
+
+
+def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
+    """Every map in it, the outer ones first."""
+    if isinstance(schema, Mapping):
+        yield schema
+    for each in _members(schema):
+        yield from _parts(each)
+
+
+def _members(schema: Any) -> Iterable[Any]:
+    return schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ()
+
+
+def _lost(word: str, reference: str, top: Any) -> Iterator[str]:
+    """What is wrong with a reference: each leads to a schema in the same file."""
+    found = top if reference == "#" else _referred(reference, top)
+    if reference != "#" and not reference.startswith("#/"):
+        yield f"`{word}: {reference}` leads out of the file"
+    elif found is None:
+        yield f"`{word}: {reference}` leads nowhere"
+    elif found is not top and (reason := is_schema(found)):
+        yield f"`{word}: {reference}` leads to no schema: {reason}"
+
+
+def _no_patterns(schema: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with its patterns: they are RE2, as all of a spec's."""
+    named = schema.get("patternProperties")
+    for text in (schema.get("pattern"), *(named if isinstance(named, Mapping) else ())):
+        try:
+            Pattern.parse(text) if isinstance(text, str) else None
+        except OptionError as error:
+            yield error.message
+
+
+def _circles(schema: Any, top: Any, open: set[int], done: set[int]) -> bool:
+    """Whether a value comes to be held against the same schema again, before any part of it is."""
+    if not isinstance(schema, Mapping) or id(schema) in done:
+        return False
+    if id(schema) in open:
+        return True
+    circles = any(_circles(each, top, open | {id(schema)}, done) for each in _beside(schema, top))
+    done.add(id(schema))
+    return circles
+
+
+def _beside(schema: Mapping[str, Any], top: Any) -> Iterator[Any]:
+    """The schemas that the same value is held against."""
+    for word in BESIDE:
+        found = schema.get(word)
+        if word in REFERENCES:
+            yield _referred(found, top) if isinstance(found, str) else None
+        elif word in ("allOf", "anyOf", "oneOf", "dependentSchemas"):
+            yield from _members(found)
+        else:
+            yield found
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:

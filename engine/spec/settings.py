@@ -33,13 +33,13 @@ class LimitOptions:
 
     max_rejects: Annotated[
         Share | None,
-        Doc("Rejects that a unit may have, as a count or a percentage of the records read; with more it is refused."),
+        Doc("Rejects that a unit may have, a count or a share of its records (read or made); with more it is refused."),
     ] = None
     max_recovered: Annotated[
         Share | None,
         Doc("Uses of `on_error` other than `reject` that a unit may have, as a count or a percentage of its records."),
     ] = None
-    lookup: Annotated[Size, Doc("Bytes that the files of one lookup may have: it is held in memory.")] = Size(
+    lookup: Annotated[Size, Doc("Bytes, unpacked, that the files of one lookup may have: it is held in memory.")] = Size(
         256 * 2**20
     )
     record: Annotated[Size, Doc("Bytes that one record may have, such as `16MiB` (B KB MB GB KiB MiB GiB).")] = Size(

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from engine.dialect.words import ours_for_key, ours_for_resolver
+from engine.language.patterns import Pattern
 from engine.options import Pointer
 from engine.registry import KINDS, load_third_party
 from engine.spec.located import Problems
@@ -100,11 +101,12 @@ def _validator(what: str) -> Any:
 
 def is_schema(schema: Any) -> str:
     """What is wrong with a user's own JSON Schema; empty where it is one."""
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, FormatChecker
     from jsonschema.exceptions import SchemaError
 
     try:
-        Draft202012Validator.check_schema(schema)
+        # No format is checked: whether a pattern is one, RE2 says.
+        Draft202012Validator.check_schema(schema, format_checker=FormatChecker(()))
     except SchemaError as error:
         return f"`{'.'.join(map(str, error.absolute_path)) or 'the whole'}`: {error.message}"
     return ""
@@ -114,14 +116,65 @@ def keeps(schema: Mapping[str, Any]) -> Callable[[Any], str]:
     """The function that says what is wrong with a record under a user's schema; empty where it keeps it."""
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
+    from jsonschema.validators import extend
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    validator = Draft202012Validator(schema)
+    ours = {"pattern": _pattern, "patternProperties": _pattern_properties, "additionalProperties": _additional}
+    # A registry of its own: without one the library would fetch what a reference names.
+    validator = extend(Draft202012Validator, ours)(schema, registry=Registry())  # type: ignore[no-untyped-call]
 
     def wrong(record: Any) -> str:
-        error = best_match(validator.iter_errors(record))
+        try:
+            error = best_match(validator.iter_errors(record))
+        except RecursionError:
+            return "the record nests too deeply for the schema"
+        except Unresolvable as lost:
+            return f"a reference of the schema leads nowhere: {lost}"
         return f"{_place(error)}: {BROKEN.get(error.validator, _as_said)(error)}" if error else ""
 
     return wrong
+
+
+@cache
+def _compiled(pattern: str) -> Pattern:
+    return Pattern(pattern)
+
+
+def _matches(pattern: str, text: str) -> bool:
+    """Whether a schema's pattern is found in a text: by RE2, where no pattern takes longer than the text is."""
+    return _compiled(pattern).extract(text, 0) is not None
+
+
+def _pattern(validator: Any, pattern: str, instance: Any, owner: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not _matches(pattern, instance):
+        yield ValidationError("")  # what is wrong, `_broken_pattern` says
+
+
+def _pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: Any, owner: Any) -> Iterator[Any]:
+    for pattern, inner in patterns.items() if isinstance(instance, dict) else ():
+        for name in instance:
+            if _matches(pattern, name):
+                yield from validator.descend(instance[name], inner, path=name, schema_path=pattern)
+
+
+def _additional(validator: Any, inner: Any, instance: Any, owner: Mapping[str, Any]) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    extra = _extra(instance, owner) if isinstance(instance, dict) else []
+    if inner is False and extra:
+        yield ValidationError("")  # which are not allowed, `_broken_extra` says
+    elif inner is not False:
+        for name in extra:
+            yield from validator.descend(instance[name], inner, path=name)
+
+
+def _extra(record: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """The names that a schema neither knows nor has a pattern for."""
+    known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    return [name for name in record if name not in known and not any(_matches(each, name) for each in patterns)]
 
 
 def _place(error: Any) -> str:
@@ -149,10 +202,7 @@ def _broken_enum(error: Any) -> str:
 
 
 def _broken_extra(error: Any) -> str:
-    if error.validator_value is not False:
-        return str(error.message)
-    known, patterns = error.schema.get("properties", {}), error.schema.get("patternProperties", {})
-    extra = [name for name in error.instance if name not in known and not any(re.search(p, name) for p in patterns)]
+    extra = _extra(error.instance, error.schema)
     return f"{listed(extra[:MANY])} {'is' if len(extra) == 1 else 'are'} not allowed"
 
 

@@ -57,7 +57,7 @@ class Explode(Step):
         def explode_row(row: Row) -> Sequence[Row]:
             value = pick(fill(frame, row))
             items = () if is_blank(value) else as_list(value)
-            outer = Outer(row.seen, row.outer)
+            outer = Outer(row.value, row.outer, row.work)
             notes.created += max(len(items) - 1, 0)
             if not items:
                 return self._without(row, outer, notes)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from engine.errors import RecordError
 from engine.language.expressions import Condition, condition_shape, decider
 from engine.language.fields import columns_of
-from engine.language.frames import Context, Frame
+from engine.language.frames import Context, Frame, with_work
 from engine.language.scopes import Scope
 from engine.language.templates import Template, as_text
 from engine.language.values import Picked
@@ -54,7 +54,8 @@ class Filter(Step):
     def _said(self, row: Row, context: Context) -> str:
         if self.message is None:
             return f"`{self.name}` does not hold: {self.where.text}"
-        roots = {"unit": context.unit, "run": context.run, "vars": context.vars, "record": row.seen}
+        record = with_work(row.value, row.work)
+        roots = {"unit": context.unit, "run": context.run, "vars": context.vars, "record": record}
         return self.message.render(roots, as_text)
 
     def picks(self, pointer: Pointer) -> Iterator[tuple[Picked, Pointer]]:

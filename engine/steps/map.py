@@ -18,7 +18,7 @@ from engine.records import is_blank
 from engine.registry import component
 from engine.rows.compiler import RowCompiler
 from engine.rows.failures import Notes
-from engine.rows.flow import NOTHING, Row, Step, Worker, fill
+from engine.rows.flow import Row, Step, Worker, fill
 from engine.rows.steps import compile_checks
 
 
@@ -46,16 +46,13 @@ class Map(Step):
     def worker(self, context: Context, notes: Notes) -> Worker:
         """One row in, one out."""
         make, frame = RowCompiler(notes).map(self.mapping), Frame(None, context)
+        made = {each.target[0] for each in self.mapping.fields if each.working}
 
         def map_row(row: Row) -> Sequence[Row]:
             standing = fill(frame, row)
-            if row.work and type(row.value) is dict:
-                standing.carried = {name: ... for name in row.work if name not in row.value}
-            else:
-                standing.carried = NOTHING
             value = make(standing)
-            work = {**row.work, **standing.work} if standing.work else row.work
-            return (row._replace(value=value, work=work),)
+            kept = {name: each for name, each in row.work.items() if name not in made} if made else row.work
+            return (row._replace(value=value, work={**kept, **standing.work} if standing.work else kept),)
 
         return map_row
 

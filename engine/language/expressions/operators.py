@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from engine.errors import RecordError
-from engine.language.numbers import MAX_DIGITS, clean, too_long, within_cap
+from engine.language.numbers import MAX_DIGITS, clean, exact, too_long, within_cap
 from engine.language.patterns import joined
 from engine.language.shapes import type_of
 from engine.language.zones import in_range
@@ -155,7 +155,7 @@ def as_decimal(number: Value) -> Decimal:
     """The number as a decimal that can be counted with."""
     if type(number) is int:
         return Decimal(number)
-    made: Decimal = Decimal(repr(number)) if type(number) is float else number
+    made: Decimal = exact(number)
     if not made.is_finite():
         raise RecordError("R214", f"{show(number)} is not a number that can be counted with", number)
     return made
