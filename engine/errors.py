@@ -34,6 +34,7 @@ __all__ = [
     "OptionError",
     "RecordError",
     "SpecError",
+    "Stop",
     "StoreError",
     "UnitError",
     "UsageError",
@@ -135,6 +136,10 @@ class Interrupted(EngineError):
         error = cls("D901", "interrupted: nothing half-written is visible", help)
         error.exit_code = 128 + signal
         return error
+
+
+class Stop(KeyboardInterrupt):
+    """SIGINT, as the command line raises it: one that a component raises by itself is no signal."""
 
 
 class RecordError(Exception):

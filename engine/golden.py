@@ -3,7 +3,8 @@
 A case is a folder with `input/`, `expected/`, and beside them `books.json` and, where there are rejects,
 `rejects.jsonl`: `fixtures/<pipeline>/`, or `fixtures/<pipeline>/<case>/`. The files of a connection that has a name
 stand in a folder of that name. A `case.yaml` beside them may say `spec` (else `pipelines/<pipeline>.yaml` next to
-`fixtures/`), `set`, `env` and `clock`. `engine test --update` writes what is missing and shows what differs.
+`fixtures/`), `set`, `env` and `clock`. `engine test --update` writes what is missing and shows what differs. In
+`books.json` stands how each unit ended, with the code of its error: `refused D201`.
 
 The same compiled plan runs as in production; only its ends are folders, its clock stands still (2026-01-15T12:00Z
 unless said, every input a day older) and its run has a fixed name.
@@ -23,7 +24,7 @@ from typing import Any, Final
 
 from engine.delivery.rejects import FOLDER
 from engine.delivery.report import Report
-from engine.errors import GoldenError
+from engine.errors import EngineError, GoldenError
 from engine.language.jsontext import pretty
 from engine.plan import End, Plan
 from engine.run import Session, run
@@ -77,7 +78,9 @@ def case_of(folder: str, specs: str = "pipelines") -> Case:
         )
     spec = os.path.join(folder, said["spec"]) if "spec" in said else _spec_of(folder, specs)
     given = {name: str(value) for name, value in (said.get("set") or {}).items()}
-    return Case(folder, spec, str(said.get("env", "")), given, _clock(str(said.get("clock", CLOCK)), path))
+    return Case(
+        folder, os.path.relpath(spec), str(said.get("env", "")), given, _clock(str(said.get("clock", CLOCK)), path)
+    )
 
 
 def _clock(text: str, path: str) -> datetime:
@@ -119,20 +122,27 @@ class Outcome:
 def outcome(case: Case) -> Outcome:
     """Run a case over a copy of its input."""
     work = tempfile.mkdtemp(prefix="engine-golden-")
+    folder, state = os.path.join(work, "ends"), os.path.join(work, "state")
     try:
-        folder, state = os.path.join(work, "ends"), os.path.join(work, "state")
-        before = _lay_out(os.path.join(case.folder, "input"), folder, case.clock)
-        plan = _offline(load(case.spec, case.env, case.given)[0], folder, state)
-        report = run(plan, Session(RUN_ID, clock=lambda: case.clock))
-        if not report.units:
-            raise GoldenError("G106", f"no file in `{case.name}/input` matches the source's path", _where_to_put(plan))
-        made = {f"expected/{path}": data for path, data in _files(folder) if before.get(path) != data}
-        rejects = b"".join(data for _, data in _files(os.path.join(state, FOLDER)))
-        return Outcome(
-            {**made, "books.json": _books(report), **({"rejects.jsonl": rejects} if rejects else {})}, report
-        )
+        return _outcome(case, folder, state)
+    except EngineError as error:
+        for place in (folder, os.path.relpath(folder)):  # the copy is gone when this is read
+            error.message = error.message.replace(place, f"{case.name}/input")
+            error.help = error.help.replace(place, f"{case.name}/input")
+        raise
     finally:
         shutil.rmtree(work)
+
+
+def _outcome(case: Case, folder: str, state: str) -> Outcome:
+    before = _lay_out(os.path.join(case.folder, "input"), folder, case.clock)
+    plan = _offline(load(case.spec, case.env, case.given)[0], folder, state)
+    report = run(plan, Session(RUN_ID, clock=lambda: case.clock))
+    if not report.units:
+        raise GoldenError("G106", f"no file in `{case.name}/input` matches the source's path", _where_to_put(plan))
+    made = {f"expected/{path}": data for path, data in _files(folder) if before.get(path) != data}
+    rejects = b"".join(data for _, data in _files(os.path.join(state, FOLDER)))
+    return Outcome({**made, "books.json": _books(report), **({"rejects.jsonl": rejects} if rejects else {})}, report)
 
 
 def _where_to_put(plan: Plan) -> str:

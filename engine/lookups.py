@@ -43,12 +43,15 @@ def _table(name: str, lookup: Lookup, plan: Plan, now: datetime, context: Contex
 
 
 def _keys(lookup: Lookup, context: Context) -> Callable[[Value], Key]:
-    """The function that gives a record's key."""
+    """The function that gives a record's key: empty where a part is blank, a failure where the record is damaged."""
     frame, picks = Frame(None, context), [picker(path) for path in lookup.index]
 
     def key_in(record: Value) -> Key:
+        if type(record) is Damage:
+            raise RecordError(record.code, record.message)
         frame.node = frame.record = frame.root = record
-        return tuple([pick(frame) for pick in picks])
+        key = tuple([pick(frame) for pick in picks])
+        return () if any(is_blank(part) for part in key) else key
 
     return key_in
 
@@ -63,13 +66,10 @@ def _read(lookup: Lookup, store: Store, unit: Unit, limits: Limits, left: _Left)
 
 
 def _index(table: IndexedTable, batch: Batch, key_in: Callable[[Value], Key], file: str) -> None:
-    """Records under their keys, those without one left out; a damaged one would be missed in silence."""
+    """Records under their keys, those without one left out; the key of a damaged one would be missed in silence."""
     for at, record in enumerate(batch.values):
         try:
-            if type(record) is Damage:
-                raise RecordError(record.code, record.message)
-            key = key_in(record)
-            if not any(is_blank(part) for part in key):
+            if key := key_in(record):
                 table.add(key, record)
         except RecordError as error:
             place = batch.place(at)

@@ -169,7 +169,7 @@ def _parse(hint: Any, value: Any, pointer: Pointer, report: Report) -> Any:
 
 def build_component(kind: str, doc: Any, pointer: Pointer, report: Report) -> Any:
     """A component from `{type: name, ...}` or a bare name; INVALID where it has a problem."""
-    name = doc if isinstance(doc, str) else doc.get("type")
+    name = doc.get("type") if isinstance(doc, dict) else doc
     found = find_component(kind, name) if isinstance(name, str) else None
     if found is None or report.refused(pointer):
         return INVALID

@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any, Final
 
-from engine import golden
+from engine import dialect, golden
 from engine.catalogue import catalogue
-from engine.dialect import differences
 from engine.language import expressions, grammar, paths, templates
 from engine.language.expressions.functions import FUNCTIONS
 from engine.language.grammar import FIELD_KEYS
@@ -18,13 +17,13 @@ from engine.language.jsontext import encode
 from engine.options import groups_in, kind_word
 from engine.records import MISSING
 from engine.registry import KINDS, Component, Example, Option, Resolver, class_options, components, resolvers
-from engine.spec import project, scalars
+from engine.spec import lookups, project, scalars
 from engine.spec.schema import SCHEMAS
-from engine.spec.settings import ArchiveOptions, LimitOptions, VarOptions
+from engine.spec.settings import ArchiveOptions, ExpectOptions, IndexOptions, LimitOptions, ValueOptions, VarOptions
 from engine.spec.validate import WORDS
 from engine.spelling import either
 
-GROUPS: Final = {"vars": VarOptions, "limits": LimitOptions, "archive": ArchiveOptions}
+GROUPS: Final = {"vars": VarOptions, "limits": LimitOptions, "expects": ExpectOptions, "archive": ArchiveOptions}
 HEADER: Final = (
     "<!-- Made by `engine schema --write schemas`; the docstrings and options in engine/ are the source. -->"
 )
@@ -53,6 +52,7 @@ def _spec() -> Iterator[str]:
     for title, group in GROUPS.items():
         yield from (f"### {title}", "", _doc(group), "")
         yield from _options(tuple(class_options(group)))
+    yield from _lookups()
     for title, module in (
         ("Files", project),
         ("Words", scalars),
@@ -61,6 +61,14 @@ def _spec() -> Iterator[str]:
         ("Goldens", golden),
     ):
         yield from (f"## {title}", "", _doc(module), "")
+
+
+def _lookups() -> Iterator[str]:
+    """Both ways to say a lookup."""
+    yield from ("### lookups", "", _doc(lookups), "", "Beside the options of a source:", "")
+    yield from _options(tuple(class_options(IndexOptions)))
+    yield from ("A table that is written in the spec:", "")
+    yield from _options(tuple(class_options(ValueOptions)))
 
 
 def _doc(documented: Any) -> str:
@@ -164,7 +172,20 @@ def _expressions() -> Iterator[str]:
 
 
 def _dialect() -> Iterator[str]:
-    yield from ("## Mapping files of the original SDK", "", _doc(differences), "", differences.table())
+    """Where ours differs from the SDK on purpose: what the pages of these warnings say."""
+    yield from (
+        "## Mapping files of the original SDK",
+        "",
+        _doc(dialect),
+        "",
+        "| code | where | what |",
+        "|---|---|---|",
+    )
+    for code, entry in catalogue().items():
+        if code.startswith(dialect.DIFFERENCES):
+            cause = " ".join(entry["cause"].split())
+            yield f"| {code} | {_cell(entry['title'])} | {_cell(cause)} |"
+    yield ""
 
 
 def _gives(resolver: Resolver) -> str:

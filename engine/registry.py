@@ -215,7 +215,8 @@ def resolver(  # noqa: PLR0913 - a declaration says what is not usual, by name
             prepare,
             contextual,
             dialect,
-            check, guards,
+            check,
+            guards,
         )
         return function
 

@@ -63,6 +63,7 @@ def run(plan: Plan, session: Session, report: Report | None = None) -> Report:
                     deliver(held, session, report, closed)  # 4. intent, 5. publish, 6. commit, 7. archive
                     closed, since = [], time.monotonic()
             deliver(held, session, report, closed)
+        report.outdated = held.outdated
         report.end(held.held, held.untidy)
         held.journal.ended(report.as_dict())
     return report
@@ -114,7 +115,8 @@ def stream(held: Claim, session: Session, report: Report, attempt: Attempt) -> N
         unpacking = unpacked(reading, attempt.unit.stat.path, getattr(plan.parser, "compression", "none"))
         for batch in limited(plan.parser.batches(unpacking, plan.limits), left):
             attempt.books.count_read(len(batch))
-            attempt.take(batch, flow(batch))
+            for mapped in flow.parts(batch):
+                attempt.take(batch, mapped)
             attempt.books.count_steps(flow.notes)
             attempt.bytes = reading.bytes
             session.progress(attempt)

@@ -435,7 +435,8 @@ class Asking(Table):
         if self._noted:
             self.rounds.append([list(key) for key in self._noted])
         self._known.update(self._noted)
-        self._noted = []
+        noted, self._noted = self._noted, []
+        return len(noted)
 
 
 @functools.cache

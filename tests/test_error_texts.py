@@ -18,7 +18,7 @@ import pytest
 
 import engine.run as loop
 from engine.catalogue import catalogue
-from engine.cli import explain_command, main
+from engine.cli import explain_command, main, test_command
 from engine.delivery.books import Books
 from engine.delivery.journal import Journal
 from engine.errors import StoreError
@@ -200,7 +200,8 @@ def test_records_that_do_not_map(capsys, code, field, record, message):
 def test_a_record_that_is_no_object(capsys):
     errors, said = mapped(capsys, ALL, "a.jsonl", "[1, 2]\n")
     assert errors == [("", "R203", "`pass_through` needs an object, the record is list")]
-    assert said == "read 1 = written 0 + rejected 1 (R203 1)\n"
+    example = "such as a.jsonl:1: `pass_through` needs an object, the record is list"
+    assert said == f"read 1 = written 0 + rejected 1\nR203 × 1, {example}\n"
 
 
 # --- runs: the error of a unit as the report has it, and the exit code
@@ -514,17 +515,12 @@ GOLDENS = [
     (["test", "in"], "G101", "there is no golden in `in`", "a golden is a folder with `input/`; `--update` writes the rest"),
     (["schema", "--check", "in"], "G102", "stale in in: spec.schema.json, mapping.schema.json, project.schema.json, reject.schema.json, report.schema.json, REFERENCE.md", "engine schema --write in"),
     (["test", "spec.yaml"], "G103", "`spec.yaml` is not a folder", "name a folder of goldens, such as `fixtures`"),
-    (["test", "fixtures/spec"], "G104", "`fixtures/spec/case.yaml` has `specs`", "a case knows `spec`, `set`, `env`, `clock`"),
-    (["test", "fixtures/spek"], "G105", "no spec in `pipelines/` is named after `fixtures/spek`", "name the folder after the pipeline, or write `spec:` in its case.yaml"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("words", "code", "message", "help"), GOLDENS)
 def test_goldens(capsys, words, code, message, help):
     write("spec.yaml", SPEC)
-    write("fixtures/spec/input/a.csv", ROWS)
-    write("fixtures/spec/case.yaml", "specs: ../../spec.yaml\n")
-    write("fixtures/spek/input/a.csv", ROWS)
     assert main(words) == 10
     assert capsys.readouterr().err == f"error[{code}]: {message}\n   = help: {help}\n"
 
@@ -642,14 +638,73 @@ def test_a_report_that_cannot_be_written(capsys):
     assert not Path("out").exists()
 
 
-def test_a_golden_that_has_nothing_to_read(capsys):
-    write("pipelines/stock.yaml", SPEC)
-    write("fixtures/stock/input/a.csv", ROWS)
+LOOKS_UP = (
+    "lookups: {t: {type: files, path: t.csv, index: id}}\nmapping: {fields: {a: {source: a, resolver: {type: lookup, "
+    "table: t}}}}\n" + SPEC
+)
+DEAD = """\
+failed  fixtures/aaa
+    error[G105]: `fixtures/aaa` has no spec: there is neither `pipelines/aaa.yaml` nor `../pipelines/fixtures.yaml`
+       = help: name the folder after its pipeline, or write `spec:` in its case.yaml
+failed  fixtures/broken
+    error[S203]: expected a map or text, found `1`
+      --> pipelines/broken.yaml:1:9
+      |
+    1 | source: 1
+      |         ^
+      = help: as text it is `"1"`
+failed  fixtures/clock
+    error[G104]: `fixtures/clock/case.yaml` has the clock `noon`
+       = help: write a time such as `2026-01-15T12:00:00+00:00`
+failed  fixtures/keys
+    error[G104]: `fixtures/keys/case.yaml` has `specs`
+       = help: a case knows `spec`, `set`, `env`, `clock`
+failed  fixtures/lookup
+    error[D311]: the lookup `t` has no file
+       = help: put one where it looks: `fixtures/lookup/input/t.csv`
+differs  fixtures/sound
+    books.json: not in the golden
+    expected/out/a.jsonl: not in the golden
+failed  fixtures/stock
+    error[G106]: no file in `fixtures/stock/input` matches the source's path
+       = help: put one where the path finds it: `input/in/*.csv`
+"""
+
+
+def test_a_golden_that_cannot_be_tried_stops_no_other(capsys):
+    write("fixtures/aaa/input/a.csv", ROWS)
+    specs = {
+        "broken": "source: 1\nsink: {type: files, path: out.jsonl}\n",
+        "lookup": LOOKS_UP,
+        "sound": SPEC,
+        "stock": SPEC,
+    }
+    for name, spec in specs.items():
+        write(f"pipelines/{name}.yaml", spec)
+        write(f"fixtures/{name}/input/{'' if name == 'stock' else 'in/'}a.csv", ROWS)
+    for name, case in {"keys": "specs: ../../pipelines/sound.yaml\n",
+                       "clock": "spec: ../../pipelines/sound.yaml\nclock: noon\n"}.items():  # fmt: skip
+        write(f"fixtures/{name}/input/in/a.csv", ROWS)
+        write(f"fixtures/{name}/case.yaml", case)
+    assert main(["test", "fixtures", "--update"]) == 10
+    said = capsys.readouterr()
+    assert (said.out, said.err) == (DEAD, "0 goldens ok, 1 updated, 6 failed\n")
+    assert main(["test", "fixtures", "--json"]) == 10
+    said = json.loads(capsys.readouterr().out)
+    assert said["fixtures/sound"] == {"ok": True, "differences": [], "errors": []}
+    assert [error["code"] for each in said.values() for error in each["errors"]] == [
+        "G105", "S203", "G104", "G104", "D311", "G106",
+    ]  # fmt: skip
+
+
+def test_a_golden_with_a_fault_stops_no_other(monkeypatch, capsys):
+    monkeypatch.setattr(test_command, "case_of", lambda folder: 1 / 0)
+    write("fixtures/a/input/a.csv", ROWS)
+    write("fixtures/b/input/a.csv", ROWS)
     assert main(["test", "fixtures"]) == 10
-    assert capsys.readouterr().err == (
-        "error[G106]: no file in `fixtures/stock/input` matches the source's path\n"
-        "   = help: put one where the path finds it: `input/in/*.csv`\n"
-    )
+    said = capsys.readouterr()
+    assert said.out.count("error[X001]: internal error: ZeroDivisionError at ") == 2
+    assert said.err == "0 goldens ok, 2 failed\n"
 
 
 def test_a_golden_touches_nothing_but_its_folder(tmp_path):

@@ -178,7 +178,9 @@ NESTED_FIELDS = {
 }
 LEAVES = st.sampled_from([None, "", " x ", "7", "1.50", 0, 3, False, True, [], {}, "0.0000001", 10**20])
 INNER = st.dictionaries(st.sampled_from("pnqr"), st.one_of(LEAVES, st.dictionaries(st.sampled_from("qr"), LEAVES)))
-NESTED = st.dictionaries(st.sampled_from("aol"), st.one_of(LEAVES, INNER, st.lists(st.one_of(LEAVES, INNER), max_size=3)))
+NESTED = st.dictionaries(
+    st.sampled_from("aol"), st.one_of(LEAVES, INNER, st.lists(st.one_of(LEAVES, INNER), max_size=3))
+)
 
 
 @given(

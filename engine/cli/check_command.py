@@ -10,10 +10,14 @@ from engine.cli.console import out_json, say, say_problems
 from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.delivery.staging import address
 from engine.errors import SpecError
+from engine.language.shapes import ANY
 from engine.plan import Plan
+from engine.spec import reader
 from engine.spec.compile import load
+from engine.spec.mapping_files import checked_map, is_spec
 from engine.spec.problems import Problem, in_file
 from engine.spec.project import PROJECT_FILE, pipelines_in, project_problems, split
+from engine.spelling import counted
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +34,10 @@ def run(options: argparse.Namespace) -> int:
     problems: list[Problem] = []
     names: dict[str, str] = {}
     paths: dict[str, str] = {}
-    specs = _each_pipeline(options.specs, problems)
+    mappings = [path for path in options.specs if _is_mapping(path)]
+    for path in mappings:
+        problems.extend(_check_mapping(path))
+    specs = _each_pipeline([spec for spec in options.specs if spec not in mappings], problems)
     for spec in specs:
         found, plan = _check(spec, options)
         problems.extend(problem for problem in found if problem not in problems)
@@ -42,8 +49,28 @@ def run(options: argparse.Namespace) -> int:
     else:
         say_problems(problems)
         if not failed:
-            say(f"ok: {len(specs)} pipeline{'s' if len(specs) != 1 else ''}")
+            counts = [(len(specs), "pipeline"), (len(mappings), "mapping file")]
+            say(f"ok: {', '.join(counted(*each) for each in counts if each[0]) or 'nothing to check'}")
     return SpecError.exit_code if failed else 0
+
+
+def _is_mapping(path: str) -> bool:
+    """Whether a file holds a mapping and no spec: fields, and no ends."""
+    if not os.path.isfile(path) or os.path.basename(path) == PROJECT_FILE:
+        return False
+    try:
+        value = reader.read(path).value
+    except SpecError:
+        return False  # the reader says what is wrong where it is checked
+    return isinstance(value, dict) and not is_spec(value) and ("fields" in value or "arguments" in value)
+
+
+def _check_mapping(path: str) -> list[Problem]:
+    """What is wrong with a mapping file by itself: of what comes in, and of variables, nothing is known."""
+    try:
+        return checked_map(reader.read(path), ANY, ANY)[1]
+    except SpecError as error:
+        return list(error.problems)
 
 
 def _each_pipeline(specs: list[str], problems: list[Problem]) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from types import FrameType, ModuleType
 from typing import Any, Final, NoReturn
 
-from engine.errors import EngineError, Interrupted, SpecError, UsageError, internal
+from engine.errors import EngineError, Interrupted, SpecError, Stop, UsageError, internal
 from engine.spec.problems import Problem, render
 
 LINE_EVERY: Final = 10.0
@@ -33,6 +33,8 @@ class Parser(argparse.ArgumentParser):
 def guarded(command: ModuleType, name: str, words: list[str]) -> int:
     """Run a command; whatever it raises becomes a text and an exit code, never a traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell may have it ignored
+        signal.signal(signal.SIGINT, _stop)
     try:
         parser = Parser(prog=f"engine {name}", description=command.__doc__)
         command.arguments(parser)
@@ -58,6 +60,10 @@ def guarded(command: ModuleType, name: str, words: list[str]) -> int:
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise Interrupted.by(number)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Stop
 
 
 def _internal(error: Exception) -> int:

@@ -20,14 +20,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
     what = "a spec (file, or file:pipeline), or a code such as M204; all codes when left out"
     parser.add_argument("what", nargs="?", metavar="SPEC|CODE", help=what)
+    record = "the record of the sample that FIELD is worked through for; the first that comes to it when left out"
     field = "one field, such as `customer.email`: with an example, step by step, from a record of the sample"
     parser.add_argument("field", nargs="?", metavar="FIELD", help=field)
+    parser.add_argument("--record", type=int, metavar="N", help=record)
     add_spec_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print what a spec does, the page of one code, or the list of all."""
+    _check_record(options)
     codes = catalogue()
     if not options.what:
         if options.json:
@@ -45,6 +48,29 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_record(options: argparse.Namespace) -> None:
+    if options.record is None:
+        return
+    if not options.field:
+        message = f"`--record {options.record}` is the record that a field is worked through for"
+        raise UsageError("U101", message, "name the field: `engine explain SPEC FIELD --record N`")
+    if options.record < 1:
+        raise UsageError("U101", f"`--record {options.record}`: records count from 1", "write `--record 1`")
+
+
+def known_code(word: str) -> str:
+    """A word as a code of the catalogue; UsageError where it is none."""
+    if word.upper() not in catalogue():
+        raise _no_code(word)
+    return word.upper()
+
+
+def _no_code(word: str) -> UsageError:
+    near = suggest(word.upper(), catalogue())
+    help = f"did you mean `{near}`?" if near else "`engine explain` lists all codes"
+    return UsageError("U105", f"`{word}` is not an error code", help)
+
+
 def _spec(options: argparse.Namespace) -> int:
     from engine.cli.explained import explain  # a code needs none of it
     from engine.spec.project import split
@@ -58,9 +84,7 @@ def _spec(options: argparse.Namespace) -> int:
 def _unknown(what: str, path: str, name: str) -> UsageError:
     """Neither a code nor a file: the nearest of what the word looks like."""
     if CODE.fullmatch(what):
-        near = suggest(what.upper(), catalogue())
-        help = f"did you mean `{near}`?" if near else "`engine explain` lists all codes"
-        return UsageError("U105", f"`{what}` is not an error code", help)
+        return _no_code(what)
     near = _near_file(path)
     help = f"did you mean `{near}{name and f':{name}'}`?" if near else "name a spec, or a code such as `M204`"
     return UsageError("U114", f"`{what}` is neither a file nor an error code", help)

@@ -27,6 +27,7 @@ WIDTH: Final = 100
 NAME: Final = 26
 GIVES: Final = 24
 REJECTS: Final = 14
+MOST_NAMES: Final = 20
 GAP: Final = "  "
 _LINE_END: Final = re.compile(r"\s*\n\s*")
 
@@ -177,14 +178,16 @@ def _one_field(plans: Sequence[Plan], options: argparse.Namespace) -> None:
     found = [(plan, step, facts) for plan in plans for step in facts_of(plan) for facts in _all(step.fields)]
     wanted = [each for each in found if each[2].made.path == options.field]
     if not wanted:
-        raise _no_field(plans, [facts.made.path for _, _, facts in found], options.field)
-    examples = [worked(plan, step.number, facts.made) for plan, step, facts in wanted]
+        raise _no_field(plans, options.field)
+    examples = [worked(plan, step.number, facts.made, options.record) for plan, step, facts in wanted]
     if options.json:
         each = [{"pipeline": plan.name, "step": step.number, **facts.as_dict(), "example": _example_dict(example)}
                 for (plan, step, facts), example in zip(wanted, examples, strict=True)]  # fmt: skip
         out_json(each[0] if len(each) == 1 else each)
         return
-    out("\n\n".join(_field_text(*each, example) for each, example in zip(wanted, examples, strict=True)))
+    told = ("\n".join([_field_text(*each), "", *_example_text(each[2], example, options.record)])
+            for each, example in zip(wanted, examples, strict=True))  # fmt: skip
+    out("\n\n".join(told))
 
 
 def _all(fields: Sequence[FieldFacts]) -> Iterator[FieldFacts]:
@@ -193,23 +196,27 @@ def _all(fields: Sequence[FieldFacts]) -> Iterator[FieldFacts]:
         yield from _all(facts.inside)
 
 
-def _no_field(plans: Sequence[Plan], known: Sequence[str], field: str) -> UsageError:
+def _no_field(plans: Sequence[Plan], field: str) -> UsageError:
+    steps = [step for plan in plans for step in reversed(facts_of(plan))]  # what is written at last comes first
+    known = list(dict.fromkeys(facts.made.path for step in steps for facts in _all(step.fields)))
     near = suggest(field, known)
     passes = any(step.maps and step.maps.pass_through for plan in plans for step in plan.steps)
-    help = "what passes through is as it comes" if passes and not near else f"known: {listed(known[:12]) or 'none'}"
-    names = listed(plan.name for plan in plans)
-    return UsageError("U115", f"`{field}` is no field of {names}", f"did you mean `{near}`?" if near else help)
+    names = (listed(known[:MOST_NAMES]) or "none") + (", ..." if len(known) > MOST_NAMES else "")
+    help = "what passes through is as it comes" if passes and not near else f"known: {names}"
+    of = listed(plan.name for plan in plans)
+    return UsageError("U115", f"`{field}` is no field of {of}", f"did you mean `{near}`?" if near else help)
 
 
-def _field_text(plan: Plan, step: StepFacts, facts: FieldFacts, example: Worked | None) -> str:
+def _field_text(plan: Plan, step: StepFacts, facts: FieldFacts) -> str:
     head = f"{plan.name}, step {step.number}: {step.type}"
     first, *rest = _rows([facts], "")
-    return "\n".join([head, *_table([first._replace(name=facts.made.path), *rest]), "", *_example_text(facts, example)])
+    return "\n".join([head, *_table([first._replace(name=facts.made.path), *rest])])
 
 
-def _example_text(facts: FieldFacts, example: Worked | None) -> Iterator[str]:
+def _example_text(facts: FieldFacts, example: Worked | None, asked: int | None) -> Iterator[str]:
     if example is None:
-        yield "example: no record of the sample comes to this field"
+        none = f"the sample has no record {asked} that" if asked else "no record of the sample"
+        yield f"example: {none} comes to this field"
         return
     yield f"example: record {example.place.number} of {example.path}, line {example.place.line}"
     for number, made in enumerate(example.made, 1):

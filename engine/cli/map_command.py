@@ -5,41 +5,45 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, Final, NamedTuple, cast
 
-from engine.cli.console import out_bytes, say, say_problems
+from engine.cli.console import one_line, out_bytes, say, say_problems
 from engine.cli.spec_arguments import add_spec_arguments, given_values
+from engine.cli.summary import top_rejects
 from engine.delivery.books import Books
 from engine.delivery.rejects import reject_line
-from engine.errors import SpecError, UnitError, UsageError
+from engine.errors import UnitError, UsageError
 from engine.kinds import Limits, Parser
 from engine.language.frames import Context
 from engine.language.jsontext import encode
-from engine.language.scopes import Scope, vars_shape
+from engine.language.scopes import vars_shape
 from engine.language.shapes import ANY, of_texts
 from engine.language.tables import Tables
 from engine.lookups import opened
 from engine.registry import components, find_component
-from engine.rows.flow import Step
+from engine.rows.flow import Flow, Step
 from engine.spec import reader
 from engine.spec.compile import by_suffix, load
-from engine.spec.located import Located, Problems
-from engine.spec.mapping_files import mapping_of
-from engine.spec.problems import in_file
+from engine.spec.mapping_files import checked_map, is_spec
+from engine.spec.project import split
 from engine.spelling import listed
-from engine.steps.map import Map
 from engine.storage.packing import unpacked
 from engine.trial import Tried, context_of, tried
+
+PARSER_HELP: Final = (
+    "how to read them; left out, the input's extension says it: the spec's own parser where that is of this type or "
+    "the extension names none, jsonl where there is no spec either"
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What it takes."""
     parser.add_argument("mapping", help="a mapping file, or a spec")
     parser.add_argument("input", nargs="?", default="-", help="the records; standard input when left out or `-`")
-    parser.add_argument("--parser", metavar="TYPE", help="how to read them; by extension, else the spec's, else jsonl")
+    parser.add_argument("--parser", metavar="TYPE", help=PARSER_HELP)
     parser.add_argument("--rejects", metavar="FILE", help="write the rejects as JSON lines")
     parser.add_argument(
         "--dialect", choices=("engine", "sdk"), default="", help="the mapping's, where its words are not"
@@ -60,21 +64,29 @@ class Job(NamedTuple):
 
 def run(options: argparse.Namespace) -> int:
     """Lead each record through the steps; exit 4 where any was rejected."""
-    job, books = _job(options), Books()
+    _check_rejects(options)
+    job, books, examples = _job(options), Books(), dict[str, dict[str, Any]]()
     with _opened(options.input, job.parser) as (stream, size), _rejects_file(options.rejects) as rejects:
-        context = context_of(options.input, size, job.vars, job.name, job.tables)
+        flow = Flow(job.steps, context_of(options.input, size, job.vars, job.name, job.tables))
         try:
-            for record in tried(stream, job.parser, job.steps, context, job.limits):
+            for record in tried(stream, job.parser, flow, job.limits):
                 _count(record, books)
                 for output in record.outputs:
                     out_bytes(encode(output) + b"\n")
                 for reject in record.rejects:
-                    rejects.write(encode(reject_line("map", options.input, record.place, reject)) + b"\n")
+                    line = reject_line("map", options.input, record.place, reject)
+                    examples.setdefault(reject.errors[0].code, line)
+                    rejects.write(encode(line) + b"\n")
         finally:
             sys.stdout.flush()
-    codes = ", ".join(f"{code} {count:,}" for code, count in sorted(books.rejects.items()))
-    say(f"{books}" + (f" ({codes})" if codes else ""))
+    books.count_steps(flow.notes)
+    say("\n".join([str(books), *map(one_line, top_rejects(books, examples, _place_of))]))
     return UnitError.exit_code if books.rejects else 0
+
+
+def _place_of(reject: Mapping[str, Any]) -> str:
+    """Where a reject came from; standard input has no name."""
+    return f"line {reject['line']}" if reject["unit"] == "-" else f"{reject['unit']}:{reject['line']}"
 
 
 def _count(record: Tried, books: Books) -> None:
@@ -82,37 +94,22 @@ def _count(record: Tried, books: Books) -> None:
     books.count_written(len(record.outputs))
     for reject in record.rejects:
         books.count_rejected(reject.errors[0].code)
-    made = len(record.outputs) + len(record.rejects)
-    books.count_steps(max(made - 1, 0), {} if made else {"filtered": 1})
 
 
 def _job(options: argparse.Namespace) -> Job:
     """The job of a spec, or of a mapping file."""
     document = reader.read(options.mapping) if os.path.exists(options.mapping) else None
     given = given_values(options.set)
-    if document is None or _is_spec(document.value):
+    if document is None or is_spec(document.value):
         plan, warnings = load(options.mapping, options.env, given)
         say_problems(warnings)
         tables = opened(plan, datetime.now(UTC), Context(plan.vars, {}, {}))
         return Job(_parser(options, plan.parser), plan.steps, dict(plan.vars), plan.name, plan.limits, tables)
-    if not isinstance(document.value, dict):
-        raise SpecError([in_file(document.path, "S203", "a mapping is a map of keys", help="start with `fields:`")])
-    parser, problems = _parser(options, None), Problems(Located(document, document.value))
-    doc = mapping_of(document, (), problems, given, options.dialect)
-    shape, vars = of_texts() if parser.text_values else ANY, dict.fromkeys(given, "text")
-    scope = Scope(shape, vars_shape(vars), shape, shape)
-    step, _ = Map.from_spec(doc, (), problems).check(scope, (), problems)
-    if problems.errors:
-        raise SpecError(problems.errors)
-    say_problems(problems.warnings)
+    parser = _parser(options, None)
+    shape, vars = of_texts() if parser.text_values else ANY, vars_shape(dict.fromkeys(given, "text"))
+    step, warnings = checked_map(document, shape, vars, options.dialect, given)
+    say_problems(warnings)
     return Job(parser, (step,), dict(given), os.path.splitext(os.path.basename(options.mapping))[0])
-
-
-def _is_spec(value: Any) -> bool:
-    """A file with ends of its own; `source` alone is a key of mappings too, where it is a path."""
-    return isinstance(value, dict) and (
-        "pipelines" in value or isinstance(value.get("source"), dict) or "sink" in value
-    )
 
 
 def _parser(options: argparse.Namespace, own: Parser | None) -> Parser:
@@ -125,8 +122,10 @@ def _parser(options: argparse.Namespace, own: Parser | None) -> Parser:
                 f"known: {listed(components('parser'))}",
             )
         return cast("Parser", own if own and own.type == options.parser else found.cls())
-    guessed = by_suffix("parser", options.input)
-    return cast("Parser", own or guessed or find_component("parser", "jsonl").cls())  # type: ignore[union-attr]
+    guessed = cast("Parser | None", by_suffix("parser", options.input))
+    if own and (guessed is None or guessed.type == own.type):
+        return own
+    return guessed or cast("Parser", find_component("parser", "jsonl").cls())  # type: ignore[union-attr]
 
 
 @contextmanager
@@ -143,7 +142,23 @@ def _opened(path: str, parser: Parser) -> Iterator[tuple[BinaryIO, int]]:
         yield unpacked(raw, path, getattr(parser, "compression", "none")), os.path.getsize(path)
 
 
+def _check_rejects(options: argparse.Namespace) -> None:
+    """Records and rejects share no stream, and no file that is read is written over."""
+    path = options.rejects
+    reads = (options.mapping, split(options.mapping)[0], 0 if options.input == "-" else options.input)
+    if path and os.path.isfile(path) and any(os.path.exists(each) and os.path.samefile(each, path) for each in reads):
+        raise UsageError("U109", f"the rejects cannot be written to `{path}`: it is read here", "choose another path")
+    if path == "-":
+        message = "`--rejects -`: the records go to standard output"
+        raise UsageError("U101", message, "name a file, as in `--rejects rejects.jsonl`")
+
+
 @contextmanager
 def _rejects_file(path: str | None) -> Iterator[BinaryIO]:
-    with open(path or os.devnull, "wb") as file:
+    try:
+        file = open(path or os.devnull, "wb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        message = f"the rejects `{path}` cannot be written: {error.strerror}"
+        raise UsageError("U109", message, "choose another path") from error
+    with file:
         yield file

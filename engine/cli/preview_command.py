@@ -13,6 +13,7 @@ from engine.delivery.rejects import stored
 from engine.errors import UsageError
 from engine.language.jsontext import encode
 from engine.records import Reject
+from engine.rows.flow import Flow
 from engine.spec.compile import load
 from engine.trial import Tried, sample_of, tried
 

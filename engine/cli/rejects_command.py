@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.cli.console import one_line, out, out_bytes, out_json
+from engine.cli.console import one_line, out, out_bytes, out_json, say
+from engine.cli.explain_command import known_code
 from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.cli.summary import place_of, said_error
 from engine.delivery.rejects import read_rejects
@@ -30,6 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List them, or show one."""
+    if options.code:
+        options.code = known_code(options.code)
     plan, _ = load(options.spec, options.env, given_values(options.set))
     found = rejects_of(plan)
     return _list(found, plan, options) if options.action == "ls" else _show(found, options)
@@ -46,10 +49,12 @@ def rejects_of(plan: Plan) -> Iterator[Mapping[str, Any]]:
 
 
 def _list(found: Iterator[Mapping[str, Any]], plan: Plan, options: argparse.Namespace) -> int:
+    none = True
     for reject in found:
         codes = [error["code"] for error in reject["errors"]]
         if options.code and options.code not in codes:
             continue
+        none = False
         if options.json:
             out_bytes(encode(reject) + b"\n")
         else:
@@ -57,6 +62,8 @@ def _list(found: Iterator[Mapping[str, Any]], plan: Plan, options: argparse.Name
             more = f" (and {len(codes) - 1} more)" if len(codes) > 1 else ""
             what = said_error(reject["errors"][shown]) + more
             out(one_line(f"{reject['id']}  {codes[shown]}  {place_of(reject, plan)}  {what}"))
+    if none:
+        say(f"no rejects with {options.code}" if options.code else "no rejects")
     return 0
 
 

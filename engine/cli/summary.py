@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from engine.cli.console import one_line, paint
+from engine.delivery.books import Books
 from engine.delivery.report import Report
 from engine.plan import Plan
 from engine.storage.local import LocalStore
 
 TOP: Final = 3
 NAMED: Final = 3
+Place = Callable[[Mapping[str, Any]], str]
+"""Where a reject came from, in words."""
+
 EXIT_NAMES: Final = {
     0: "ok",
     1: "internal error",
@@ -45,12 +50,15 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     if report.trial:
         yield "trial", "nothing was committed, archived or published"
     if report.recovered_units:
-        yield "resumed", f"{report.recovered_units} unit(s) that an earlier run had begun were finished first"
+        many = "s" if report.recovered_units > 1 else ""
+        yield "resumed", f"{report.recovered_units} unit{many} begun by an earlier run: finished first"
     yield "books", str(report.books)
     if report.books.recovered:
         counts = ", ".join(f"{name} {count:,}" for name, count in sorted(report.books.recovered.items()))
         yield "recovered", counts
-    yield from _top_rejects(report)
+    if report.books.filtered:
+        yield "filtered", ", ".join(f"{name} {count:,}" for name, count in sorted(report.books.filtered.items()))
+    yield from _labelled("rejects", top_rejects(report.books, report.examples, partial(place_of, plan=report.plan)))
     yield from _absent(report)
     yield from _failures(report)
     yield from _places("output", [output["path"] for unit in report.units for output in unit["outputs"]])
@@ -69,18 +77,21 @@ def _units(report: Report) -> str:
     return ", ".join(said) or "nothing new"
 
 
-def _top_rejects(report: Report) -> Iterator[tuple[str, str]]:
-    label = "rejects"
-    for code, count in sorted(report.books.rejects.items(), key=lambda item: (-item[1], item[0]))[:TOP]:
-        example = report.examples.get(code)
-        yield (
-            label,
-            f"{code} × {count:,}"
-            + (f", such as {place_of(example, report.plan)}: {said_error(example['errors'][0])}" if example else ""),
-        )
+def _labelled(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Lines under one label, which the first of them bears."""
+    for text in texts:
+        yield label, text
         label = ""
-    if len(report.books.rejects) > TOP:
-        yield "", f"and {len(report.books.rejects) - TOP} more codes"
+
+
+def top_rejects(books: Books, examples: Mapping[str, Mapping[str, Any]], place: Place) -> Iterator[str]:
+    """The most frequent codes, each with the first reject that has it."""
+    for code, count in sorted(books.rejects.items(), key=lambda item: (-item[1], item[0]))[:TOP]:
+        example = examples.get(code)
+        such = f", such as {place(example)}: {said_error(example['errors'][0])}" if example else ""
+        yield f"{code} × {count:,}{such}"
+    if (more := len(books.rejects) - TOP) > 0:
+        yield f"and {more} more code{'s' if more > 1 else ''}"
 
 
 def place_of(reject: Mapping[str, Any], plan: Plan) -> str:
@@ -95,22 +106,22 @@ def said_error(error: Mapping[str, Any]) -> str:
 
 
 def _absent(report: Report) -> Iterator[tuple[str, str]]:
-    label = "missing"
-    for name, unit in report.absent.items():
-        yield label, f"`{name}` is read by the mapping, the header of {unit} has not got it"
-        label = ""
+    missing = report.absent.items()
+    said = (f"`{name}` is read by the mapping, the header of {unit} has not got it" for name, unit in missing)
+    return _labelled("missing", said)
 
 
 def _failures(report: Report) -> Iterator[tuple[str, str]]:
-    label = "failed"
-    failed = [unit for unit in report.units if unit["error"]]
-    for unit in failed[:NAMED]:
+    return _labelled("failed", _failed([unit for unit in report.units if unit["error"]]))
+
+
+def _failed(units: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for unit in units[:NAMED]:
         error = unit["error"]
         help = f" ({error['help']})" if error["help"] else ""
-        yield label, f"{unit['id']}: [{error['code']}] {error['message']}{help}"
-        label = ""
-    if len(failed) > NAMED:
-        yield "", f"and {len(failed) - NAMED:,} more; all of them: --json, or --report FILE"
+        yield f"{unit['id']}: [{error['code']}] {error['message']}{help}"
+    if len(units) > NAMED:
+        yield f"and {len(units) - NAMED:,} more; all of them: --json, or --report FILE"
 
 
 def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
@@ -124,7 +135,7 @@ def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
 
 def _next(report: Report) -> str:
     spec = os.path.relpath(report.plan.file) + report.plan.asked
-    if report.trial:
+    if report.trial and any(unit["outputs"] or unit["rejects_path"] for unit in report.units):
         return f"look at what it made; to do it for good: engine run {spec}"
     if report.stopped:
         return f"run it again, it goes on where this one stopped: engine run {spec}"
@@ -133,5 +144,13 @@ def _next(report: Report) -> str:
     if report.exit_code:
         return f"mend what failed and run again: engine run {spec}"
     if not report.units:
-        return f"no file is new; to do all again: engine run {spec} --full-refresh"
+        return _nothing_new(report, f"engine run {spec}{' --dry-run' if report.trial else ''} --full-refresh")
     return "nothing to do"
+
+
+def _nothing_new(report: Report, again: str) -> str:
+    if report.outdated == 1:
+        return f"no file is new, 1 was done by another version of the spec; to do it again: {again}"
+    if report.outdated:
+        return f"no file is new, {report.outdated:,} were done by another version of the spec; to do all again: {again}"
+    return f"no file is new; to do all again: {again}"

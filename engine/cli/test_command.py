@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from engine.cli.console import out, out_json, paint, say
 from engine.cli.spec_arguments import add_allowance
-from engine.errors import EngineError, GoldenError, Interrupted, SpecError
+from engine.errors import EngineError, GoldenError, Interrupted, SpecError, internal
 from engine.golden import case_of, differences, find, outcome, update
 from engine.spec.problems import Problem, render
 
@@ -68,6 +68,8 @@ def _test(folder: str, options: argparse.Namespace) -> Tested:
         tested = Tested(errors=error.problems)
     except EngineError as error:
         tested = Tested(errors=[error])
+    except Exception as error:  # noqa: BLE001 - whatever one golden does, the others are tried
+        tested = Tested(errors=[internal(error)])
     if not options.json:
         _say(os.path.relpath(folder), tested)
     return tested

@@ -47,6 +47,7 @@ class Claim:
         self.known = self.journal.known() if known is None else known
         self.held: dict[str, StoreError] = {}
         self.untidy: dict[str, StoreError] = {}
+        self.outdated = 0
 
 
 @contextmanager
@@ -171,6 +172,8 @@ def due(
             yield unit
         elif last.status == "refused":
             passed(unit.id, "refused", waiting())
+        else:
+            held.outdated += last.spec != held.plan.spec_hash
 
 
 def waiting() -> UnitError:

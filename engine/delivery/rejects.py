@@ -41,7 +41,7 @@ REJECT_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str, bool]]] = {
     "sink": ({"type": ["string", "null"]}, "The sink that refused it; null where it did not come so far.", True),
     "errors": ({"type": "array", "items": _ERROR, "minItems": 1}, "What was wrong, field by field.", True),
     "record": ({}, "The record as it was at that stage; null where it could not be parsed.", True),
-    "raw": (_TEXT, "Its bytes as text, the first 4 KiB where it has over 64 KiB.", False),
+    "raw": (_TEXT, "Its bytes as text, cut at 4 KiB over 64; of several rejects of a record in the first.", False),
     "raw_base64": (_TEXT, "Its bytes where they are not UTF-8.", False),
     "raw_bytes": (_NUMBER, "How many bytes it has, where `raw` is cut.", False),
     "raw_sha256": (_TEXT, "The hash of all its bytes, where `raw` is cut.", False),
@@ -61,11 +61,14 @@ class RejectWriter:
         self._file: BinaryIO | None = None
         self._digest = hashlib.sha256()
         self._bytes = 0
+        self._last = 0
         self.examples: dict[str, dict[str, Any]] = {}
 
     def write(self, batch: Batch, reject: Reject) -> None:
         """Take one reject of a batch."""
-        line = reject_line(self._run, self._unit, batch.place(reject.position), reject)
+        place = batch.place(reject.position)
+        line = reject_line(self._run, self._unit, place, reject, raw=not reject.child or place.number != self._last)
+        self._last = place.number
         code = reject.errors[0].code
         self._put(encode(line) + b"\n")
         self._books.count_rejected(code)
@@ -99,7 +102,7 @@ def stored(error: FieldError) -> dict[str, Any]:
     return {**error._asdict(), "value": None if error.value is MISSING else error.value}
 
 
-def reject_line(run: str, unit: str, place: Place, reject: Reject) -> dict[str, Any]:
+def reject_line(run: str, unit: str, place: Place, reject: Reject, *, raw: bool = True) -> dict[str, Any]:
     """One reject as it is stored; the schema of this is `schemas/reject.schema.json`."""
     child = ".".join(map(str, reject.child))
     return {
@@ -114,7 +117,7 @@ def reject_line(run: str, unit: str, place: Place, reject: Reject) -> dict[str, 
         "sink": SINK if reject.stage == "write" else None,
         "errors": [stored(error) for error in reject.errors],
         "record": reject.record,
-        **raw_of(place),
+        **(raw_of(place) if raw else {}),
     }
 
 

@@ -78,7 +78,7 @@ REPORT_SCHEMA: Final = _object({
 
 @dataclass
 class Report:
-    """One run: its units, its books, how it ended."""
+    """One run: its units, its books, how it ended. `outdated` units stand as another version of the spec made them."""
 
     plan: Plan
     run_id: str
@@ -91,6 +91,7 @@ class Report:
     absent: dict[str, str] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
     recovered_units: int = 0
+    outdated: int = 0
     began: float = field(default_factory=time.monotonic)
     duration: float = 0.0
     stopped: EngineError | None = None

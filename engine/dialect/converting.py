@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
@@ -60,7 +61,7 @@ class _Any(Collection[str]):
         return iter(())
 
     def __len__(self) -> int:
-        return 0
+        return sys.maxsize
 
 
 class _Heard:
@@ -95,7 +96,9 @@ def converted_text(doc: Mapping[str, Any], report: Report, variables: Collection
         notes.setdefault(note, []).append(name)
     lines = [f"{', '.join(dict.fromkeys(names))}: {note}" for note, names in notes.items()]
     comments = [f"# {line}" for line in dict.fromkeys((*lines, *heard.lines))]
-    return "\n".join([HEAD, *comments, "fields:", *_block(made["fields"], 2)]) + "\n"
+    fields = made["fields"]
+    mapping = ["fields:", *_lines(fields, "  ")] if fields else ["fields: {}"]
+    return "\n".join([HEAD, *comments, *mapping]) + "\n"
 
 
 def _noted(fields: Mapping[str, Any], around: str) -> Iterator[tuple[str, str]]:
@@ -107,11 +110,9 @@ def _noted(fields: Mapping[str, Any], around: str) -> Iterator[tuple[str, str]]:
         chain = body.get("resolver", [])
         used = [use if isinstance(use, str) else use["type"] for use in chain]
         yield from ((path, NOTES[use]) for use in used if use in NOTES and use != "sdk.items")
-        if str(body.get("each", "")).startswith("$out._items"):
+        if any(text.startswith("$out._items") for text in _paths(body, "each")):
             yield path, NOTES["sdk.items"]
-        said = body.get("source", ())
-        named = [text[6:] for text in ([said] if isinstance(said, str) else said) if text.startswith("$vars.")]
-        yield from ((path, f"reads the variable `{name}`, which the pipeline has to declare") for name in named)
+        yield from ((path, note) for note in _of_variables(body))
         if len(used) > 1 and used[0] == "sdk.require":
             yield path, LATE
         if any(isinstance(use, dict) and use.get("over") == "null" for use in chain):
@@ -120,55 +121,55 @@ def _noted(fields: Mapping[str, Any], around: str) -> Iterator[tuple[str, str]]:
             yield from _noted(entry.get("fields", {}), f"{path}.")
 
 
+def _of_variables(body: Mapping[str, Any]) -> Iterator[str]:
+    for text in _paths(body, "source"):
+        if text == "$vars":
+            yield "reads all variables of the pipeline where the record has no `$context`"
+        elif text.startswith("$vars."):
+            yield f"reads the variable `{text[6:]}`, which the pipeline has to declare"
+
+
+def _paths(body: Mapping[str, Any], key: str) -> list[str]:
+    said = body.get(key, [])
+    return [said] if isinstance(said, str) else said
+
+
 def _joined(names: list[str]) -> str:
     return ".".join(names) or "the file"
 
 
-# ── YAML in house style ──────────────────────────────────────────────────────────────────────────────────
+# ── YAML ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _block(value: Mapping[str, Any], indent: int) -> Iterator[str]:
-    """The lines of a map: what fits a line stands on it, what holds fields never does."""
-    for key, item in value.items():
-        head = f"{' ' * indent}{_scalar(key)}:"
+def _lines(value: Any, indent: str) -> Iterator[str]:
+    """What fits a line stands on it; an item of a list, and what holds fields, never does."""
+    for key, item in value.items() if isinstance(value, dict) else [(None, item) for item in value]:
+        head = f"{indent}{'-' if key is None else f'{_flow(key)}:'}"
         line = f"{head} {_flow(item)}"
-        if not isinstance(item, dict | list) or not item or (len(line) <= WIDTH and not _is_deep(item)):
+        alone = len(line) > WIDTH or (isinstance(item, dict) and key is None) or _holds_fields(item)
+        if alone and item and isinstance(item, dict | list):
+            yield head
+            yield from _lines(item, f"{indent}  ")
+        else:
             yield line
-        elif isinstance(item, dict):
-            yield head
-            yield from _block(item, indent + 2)
-        else:
-            yield head
-            yield from _items(item, indent + 2)
 
 
-def _items(items: list[Any], indent: int) -> Iterator[str]:
-    for item in items:
-        if isinstance(item, dict) and item:
-            first, *rest = _block(item, indent + 2)
-            yield f"{' ' * indent}- {first.lstrip()}"
-            yield from rest
-        else:
-            yield f"{' ' * indent}- {_flow(item)}"
-
-
-def _is_deep(item: Any) -> bool:
-    inner = item.get("fields", item.get("list")) if isinstance(item, dict) else None
-    return bool(inner) or (isinstance(item, list) and any(_is_deep(each) for each in item))
+def _holds_fields(item: Any) -> bool:
+    if isinstance(item, dict):
+        return bool(item.get("fields", item.get("list")))
+    return isinstance(item, list) and any(map(_holds_fields, item))
 
 
 def _flow(item: Any) -> str:
     if isinstance(item, dict):
-        return "{" + ", ".join(f"{_scalar(key)}: {_flow(each)}" for key, each in item.items()) + "}"
-    return "[" + ", ".join(_flow(each) for each in item) + "]" if isinstance(item, list) else _scalar(item)
-
-
-def _scalar(item: Any) -> str:
-    if isinstance(item, bool) or item is None:
-        return {True: "true", False: "false", None: "null"}[item]
-    if isinstance(item, int | Decimal | float):
+        return "{" + ", ".join(f"{_flow(key)}: {_flow(each)}" for key, each in item.items()) + "}"
+    if isinstance(item, list):
+        return "[" + ", ".join(map(_flow, item)) + "]"
+    if isinstance(item, Decimal):
         return str(item)
+    if not isinstance(item, str):
+        return json.dumps(item)
     if _PLAIN.fullmatch(item) and item.lower() not in _WORDS:
-        return str(item)
+        return item
     bare = '"' in item and "'" not in item and item.isprintable() and "\\" not in item
     return f"'{item}'" if bare else json.dumps(item, ensure_ascii=False)

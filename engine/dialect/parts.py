@@ -48,12 +48,24 @@ def by_number(configs: Mapping[str, Any]) -> dict[str, Slots]:
     return lists
 
 
-def bounds(config: Mapping[str, Any]) -> Body:
-    """How many items an array needs; one that is not there is empty unless required."""
+def array(each: Any, fields: Body, config: Mapping[str, Any]) -> Body:
+    """The field that makes an array; one that is not there is empty unless required.
+
+    A default is final, and an empty one would break the bound: with it nothing is read as an empty list.
+    """
+    least = least_of(config)
+    body = {"each": each, "fields": fields, **({"min_length": least} if least else {})}
+    if config.get("required"):
+        return {**body, "required": True}
+    paths = each if isinstance(each, list) else [each]
+    return {**body, "each": [*paths, "=[]"]} if least else {**body, "default": []}
+
+
+def least_of(config: Mapping[str, Any]) -> int:
+    """How many items an array needs."""
     validation = config.get("validation", config.get("_validation"))
     least = validation.get("minItems") if isinstance(validation, dict) else None
-    found: Body = {"min_length": least} if isinstance(least, int) and least > 0 else {}
-    return {**found, **({"required": True} if config.get("required") else {"default": []})}
+    return max(least, 0) if isinstance(least, int) else 0
 
 
 def last_name(steps: Sequence[Step]) -> str:

@@ -72,8 +72,10 @@ class Picker:
         return (name, rest) if name in self.nodes else None
 
     def _context(self, rest: Sequence[Step], there: Pointer) -> Any:
-        """The record's own `$context`; behind it the variable, where it is declared."""
+        """The record's own `$context`; behind it the variable, or all of them, where any is declared."""
         own = sources.written((Key("$context"), *rest), "$record") + " | @"
+        if not rest and self.variables:
+            return [own, "$vars"]
         name = rest[0].name if len(rest) == 1 and isinstance(rest[0], Key) else ""
         if name in self.variables:
             return [own, f"$vars.{name}"]

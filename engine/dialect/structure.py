@@ -15,20 +15,15 @@ from engine.dialect import sources
 from engine.dialect.chains import Body, Op, Render, exact
 from engine.dialect.hearing import Hearing, Inside
 from engine.dialect.naming import resolver_of
-from engine.dialect.parts import SLOT, Slots, bounds, by_number, last_name, node_field
+from engine.dialect.parts import SLOT, Slots, array, by_number, last_name, least_of, node_field
 from engine.dialect.picking import Picker
 from engine.dialect.sources import Every, Said, Step
 from engine.dialect.values import Values
-from engine.dialect.words import FIELD, TOP
+from engine.dialect.words import FIELD, RESERVED, TOP
 from engine.options import Pointer, Report
 from engine.spelling import listed
 
 MOST_SLOTS: Final = 1_000
-RESERVED: Final = (
-    "source", "value", "resolver", "transform", "required", "defaultValue", "isArray", "autoWrap", "validation",
-    "fields", "mapping",
-)  # fmt: skip
-"""Names that are keys, and never children, of nested arguments."""
 
 Children = tuple[Mapping[str, Any], Pointer]
 """The configurations below one, and where they stand."""
@@ -268,7 +263,7 @@ class _Walk:
             item=last_name(said.steps) if documented else "",
         )  # fmt: skip
         inner = self.fields(children[0], deeper, (*here, "fields"), children[1])
-        return {"each": each, "fields": inner, **bounds(config)}
+        return array(each, inner, config)
 
     def _each(
         self, out: Body, said: Said, inside: Inside, here: Pointer, there: Pointer
@@ -295,7 +290,7 @@ class _Walk:
         if config.get("required") and inside.style != "arguments":
             message = "the SDK never checks `required` of an array"
             self.hearing.warn("M608", (*there, "required"), message, "it is checked here")
-        if "min_length" in bounds(config) and not config.get("required"):
+        if least_of(config) and not config.get("required"):
             message = "the SDK does not check `minItems` where there is no array"
             self.hearing.warn_key("M608", there, message, "no array has no items here")
         if inside.style == "arguments" and not (config.get("autoWrap") or config.get("_autoWrap")):

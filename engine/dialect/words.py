@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+
+from engine.language.grammar import FIELD_KEYS, MAPPING_KEYS
+from engine.options import Pointer
 
 TRANSFORMS: Final = (
     "parseInt", "parseFloat", "toString", "toUpperCase", "toLowerCase", "trim", "toBoolean", "toISO8601", "toDate",
@@ -71,37 +74,71 @@ FIELD: Final = (
 )  # fmt: skip
 NODE: Final = ("extract", "unescape", "parse", "required", "comment")
 """The keys it reads, or ignores by design, at each level; those that begin with `_` are its notes."""
+RESERVED: Final = tuple(key for key in FIELD if key not in ("comment", "description"))
+"""Names that are keys, and never children, of nested arguments."""
 
 _STRONG: Final = ("arguments", "nodes", "mutation", "sourceFormat", "operationName", "returnFields", "aliasBatching")
 _WEAK: Final = ("version", "name", "description", "direction", "query", "comment")
 _FIELD_WORDS: Final = frozenset(key for key in KEYS if key not in _STRONG)
-_OURS_ONLY: Final = frozenset(
-    ("default", "each", "pairs", "pairs_from", "list", "one_of", "pattern", "min", "max", "when", "on_error", "blank")
-)
+_OURS_ONLY: Final = FIELD_KEYS.keys() - {*FIELD}
+_OURS_AT_TOP: Final = MAPPING_KEYS.keys() - {*TOP}
+
+
+class Word(NamedTuple):
+    """What only one of the two languages has: a word, or (without one) a list where the SDK has a text."""
+
+    sdk: bool
+    said: str
+    at: Pointer
 
 
 def is_sdk(doc: Any) -> bool:
     """Whether a mapping file is in the SDK's dialect: it says so, or holds a word that only the SDK has."""
     if not isinstance(doc, dict) or "steps" in doc or "source" in doc or doc.get("dialect") == "engine":
         return False
-    if doc.get("dialect") == "sdk" or any(key in doc for key in _STRONG):
+    if doc.get("dialect") == "sdk":
         return True
-    words = list(_words(doc.get("fields")))
-    return True in words or (any(key in doc for key in _WEAK) and False not in words)
+    sides = [word.sdk for word in _words(doc)]
+    return True in sides or (any(key in doc for key in _WEAK) and False not in sides)
 
 
-def _words(fields: Any) -> Iterator[bool]:
-    """For each word of one side that stands in the fields: whether it is the SDK's."""
-    for config in fields.values() if isinstance(fields, dict) else ():
+def mixed(doc: Any) -> tuple[Word, Word] | None:
+    """A word of each language, of the fewer first, where both stand in a file that does not say which it is in."""
+    if not is_sdk(doc) or "dialect" in doc:
+        return None
+    words = [word for word in _words(doc) if word.said]
+    few, many = sorted(([word for word in words if word.sdk is side] for side in (True, False)), key=len)
+    return (few[0], many[0]) if few else None
+
+
+def _words(doc: Mapping[str, Any]) -> Iterator[Word]:
+    for key in doc:
+        if key in _STRONG or key in _OURS_AT_TOP:
+            yield Word(key in _STRONG, key, (key,))
+    yield from _of_fields(doc.get("fields"), ("fields",), inline="nodes" in doc or "mutation" in doc)
+
+
+def _of_fields(fields: Any, at: Pointer, *, inline: bool) -> Iterator[Word]:
+    """`inline`: a configuration without a key of the SDK holds children by their names."""
+    for name, config in fields.items() if isinstance(fields, dict) else ():
+        there = (*at, name)
         if isinstance(config, list):
-            yield False
-        for key, item in config.items() if isinstance(config, dict) else ():
-            if key in _FIELD_WORDS or (key in ("resolver", "source") and _is_word(key, item)):
-                yield True
-            elif key in _OURS_ONLY or (key in ("resolver", "source") and not isinstance(item, str)):
-                yield False
-            elif key == "fields":
-                yield from _words(item)
+            yield Word(False, "", there)
+        if isinstance(config, dict) and not (inline and config.keys().isdisjoint(RESERVED)):
+            for key, item in config.items():
+                yield from _of_key(key, item, (*there, key), inline=inline)
+
+
+def _of_key(key: str, item: Any, at: Pointer, *, inline: bool) -> Iterator[Word]:
+    if key in _FIELD_WORDS or key in _OURS_ONLY:
+        yield Word(key in _FIELD_WORDS, key, at)
+    elif key == "fields":
+        yield from _of_fields(item, at, inline=inline)
+    elif key in ("resolver", "source"):
+        if _is_word(key, item):
+            yield Word(True, item, at)
+        elif not isinstance(item, str):
+            yield Word(False, "", at)
 
 
 def _is_word(key: str, text: Any) -> bool:
@@ -115,6 +152,11 @@ def _is_word(key: str, text: Any) -> bool:
 def ours_for_key(key: str) -> str:
     """What a key that only the SDK has is in our language; empty for every other."""
     return KEYS.get(key, "")
+
+
+def ours_for(word: str) -> str:
+    """What a word of the SDK is in our language, whatever it is the name of."""
+    return ours_for_key(word) or ours_for_resolver(word) or "`$vars`"
 
 
 def bare(name: str) -> str:

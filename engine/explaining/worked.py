@@ -66,24 +66,25 @@ class Worked(NamedTuple):
     more: int
 
 
-def worked(plan: Plan, step: int, wanted: Field) -> Worked | None:
-    """The first record of the sample that comes to a field of the step with that number; None where none does."""
+def worked(plan: Plan, step: int, wanted: Field, number: int | None = None) -> Worked | None:
+    """The first record of the sample, or that of a number, that comes to a field of a step; None where none does."""
     with sample_of(plan) as sample:
         probe = _Probe(wanted)
         through = _through(plan, step, probe, sample.context)
-        for place, value in _records(plan, sample.stream):
+        for place, value in _records(plan, sample.stream, number):
             _lead(Row(value, place.number, value), through, sample.context)
             if probe.made:
                 return Worked(sample.path, place, probe.made[:MOST], len(probe.made) - MOST)
     return None
 
 
-def _records(plan: Plan, stream: Any) -> Iterator[tuple[Place, Value]]:
+def _records(plan: Plan, stream: Any, number: int | None) -> Iterator[tuple[Place, Value]]:
+    """The first records of the sample that are whole, or the one of a number."""
     for batch in plan.parser.batches(stream, plan.limits):
         for at, value in enumerate(batch.values):
-            if batch.number + at > SAMPLE_RECORDS:
+            if batch.number + at > (number or SAMPLE_RECORDS):
                 return
-            if not isinstance(value, Damage):
+            if not isinstance(value, Damage) and number in (None, batch.number + at):
                 yield batch.place(at), value
 
 
@@ -105,7 +106,7 @@ def _lead(row: Row, workers: Sequence[Worker], context: Context) -> None:
 def _one(row: Row, worker: Worker, context: Context) -> Sequence[Row]:
     while True:
         try:
-            return worker(row)
+            return tuple(worker(row))
         except Unanswered:
             context.tables.answer()
         except (RecordError, Failures):

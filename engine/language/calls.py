@@ -62,6 +62,9 @@ def conversion(takes: Sequence[str], found: str, said: str = "") -> str:
     """The sentence that names the resolver which would convert, called with the words of an expression."""
     if found in ("list", "object"):
         return "pick one value of it, or use `each`"
+    if found == "bool" and "int" in takes:
+        what = "time" if "date" in takes else "number"
+        return f"write `1 if {said} else 0`" if said and what == "number" else f"a truth value is no {what}"
     for wanted in takes:
         if wanted in (*SCALARS, "list") and wanted != found:
             name = {"list": "split", "local": "instant"}.get(wanted, wanted)

@@ -166,6 +166,7 @@ HEADS: Final[Mapping[str, Callable[[int], Head]]] = {
 }
 """Each head by name; `up` counts the `$parent` steps behind it. `$work` holds the working fields of `$out`."""
 
+
 def _carried_by_parent(up: int) -> Carried:
     def carried(frame: Frame) -> Mapping[str, Value]:
         found: Around | None = frame

@@ -320,6 +320,8 @@ HEADED: Final = {
     "value": "write `source: {0}`",
     "default": "the last of a list of sources is a default too: `source: [.., {0}]`",
     "one_of": "a check compares with literals only",
+    "min": "a check compares with literals only",
+    "max": "a check compares with literals only",
 }
 """What to write instead of a head, by the key that it stands at."""
 
@@ -349,6 +351,8 @@ def _checks(body: Mapping[str, Any], pointer: Pointer, report: Report) -> Checks
     pattern = convert(Pattern, body["pattern"], (*pointer, "pattern"), report) if "pattern" in body else None
     for i, member in enumerate(body.get("one_of", ())):
         check_literal(member, (*pointer, "one_of", i), report)
+    for key in ("min", "max"):
+        check_literal(body.get(key), (*pointer, key), report)
     return Checks(
         one_of=tuple(body.get("one_of", ())),
         pattern=None if pattern is INVALID else pattern,
@@ -378,4 +382,6 @@ def _use(doc: Any, pointer: Pointer, report: Report) -> Use | None:
         if isinstance(doc, str):
             report_needed(f"resolver `{name}`", doc, found.options, pointer, report)
         return None
+    if "default" in given and any(option.name == "default" for option in found.options):
+        check_literal(given["default"], (*pointer, "default"), report)
     return Use(found, options, pointer)

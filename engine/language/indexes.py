@@ -26,7 +26,7 @@ class ValueTable(Table):
     def __init__(self, values: Mapping[str, Value], name: str = "", policy: Policy = STRICT) -> None:
         self.name, self.policy = name, policy
         self._values = values
-        texts = {("text", key): [value] for key, value in values.items()}
+        texts: dict[Hashable, Sequence[Value]] = {("text", key): [value] for key, value in values.items()}
         self._by_type: dict[str, Mapping[Hashable, Sequence[Value]]] = {"text": texts}
 
     def find(self, key: Key, args: Mapping[str, Value]) -> Sequence[Value]:

@@ -29,7 +29,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from engine.errors import OptionError
@@ -48,7 +48,7 @@ class Path:
     """Where a value is picked. `steps` where it is plain, `query` where JMESPath evaluates it.
 
     `head` and `up` say where it starts (`$parent.$parent.x` is head `$parent`, up 2), `spans` where each
-    step stands in `text`.
+    step stands in `text`. `heads` are those inside a query, each with the name behind it, at `place` in the text.
     """
 
     text: str
@@ -57,6 +57,8 @@ class Path:
     steps: tuple[Step, ...] = ()
     spans: tuple[tuple[int, int], ...] = ()
     query: str = ""
+    heads: tuple[Path, ...] = ()
+    place: tuple[int, int] | None = None
 
     kind = "path"
     schema = {"type": "string", "minLength": 1}  # noqa: RUF012 - read-only; an option type states its schema
@@ -74,7 +76,20 @@ class Path:
                 "write a path; make the value in a field before",
             )
         plain = _plain(text)
-        return plain if plain is not None else cls(text, query=translate(text))
+        if plain is not None:
+            return plain
+        query, heads = translate(text)
+        return cls(text, query=query, heads=tuple(_inner(text, start, end) for start, end in heads))
+
+    @property
+    def starts(self) -> tuple[Path, ...]:
+        """Every head that it reads: its own, or those inside a query."""
+        return self.heads if self.query else (self,)
+
+    @property
+    def reads_made(self) -> bool:
+        """Whether it reads fields made above."""
+        return any(each.head in ("$out", "$work") for each in self.starts)
 
     @property
     def out_name(self) -> str:
@@ -102,6 +117,14 @@ def _plain(text: str) -> Path | None:
         spans.append(match.span())
         at = match.end()
     return _headed(text, steps, spans) if steps else None
+
+
+def _inner(text: str, start: int, end: int) -> Path:
+    """A head inside a query and the name behind it, as a path whose places are those of the whole text."""
+    part = _plain(text[start:end])
+    assert part  # noqa: S101 - translated, so both are known to be there
+    spans = tuple((start + first, start + last) for first, last in part.spans)
+    return replace(part, text=text, spans=spans, place=(start, end - start))
 
 
 def _step(text: str) -> Name:

@@ -60,7 +60,7 @@ class Duration(float):
 
 @dataclass(frozen=True)
 class Share:
-    """A limit as a count, or as a percentage of the records read."""
+    """A limit as a count, or as a percentage of the records."""
 
     count: int | None = None
     percent: Decimal | None = None

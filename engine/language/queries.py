@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from engine.errors import OptionError, RecordError
+from engine.language.bounds import MOST_VALUES, bounded, too_many
 from engine.language.frames import HEADS, Frame, with_work
 from engine.language.patterns import joined
 from engine.language.picking import QUOTED, STEP, Name, inner_head, known_head, take
@@ -20,15 +21,14 @@ from engine.registry import resolvers
 from engine.spelling import akin, describe, suggest
 
 DEEPEST: Final = 64
-MOST_VALUES: Final = 1_000_000
-TEXT_VALUE: Final = 256
-"""Characters of a text that weigh as one value more: a long one that is named often grows as a list does."""
+PATH: Final = "the path"
 
 SPECIAL: Final = ".[]|&!?*<>=(){},'\"`"
 
 _KEY: Final = re.compile(r"[^.\[\]|&!?*<>=(){},'\"`:]+")
 _LITERAL: Final = re.compile(r"`(?:[^`\\]|\\.)*`|'(?:[^'\\]|\\.)*'")
 _HEAD: Final = re.compile(r"(\$[A-Za-z_]*)((?:\s*\.\s*\$parent\b)*)")
+_NAME_BEHIND: Final = re.compile(rf"\s*\.\s*(?=\S)(?:{QUOTED.pattern}|{STEP.pattern})")
 _SLICE_PART: Final = re.compile(r"-?[0-9]+(?=\s*[\]:])")
 
 REFUSED: Final = {
@@ -49,23 +49,29 @@ FUNCTIONS: Final = (
 )  # fmt: skip
 
 
-def translate(text: str) -> str:
-    """The JMESPath expression: bare steps quoted, heads and numeric steps made into calls of ours."""
+def translate(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The JMESPath expression: bare steps quoted, heads and numeric steps made into calls of ours.
+
+    Beside it, where each head stands in the text, with the name behind it.
+    """
     if text.count("[") + text.count("(") + text.count("{") > DEEPEST:
         raise OptionError("M201", f"the path nests more than {DEEPEST} brackets", "make it in two fields")
     made: list[str] = []
     places: list[tuple[int, int]] = []  # where each token stands in the query, and in the text
+    heads: list[tuple[int, int]] = []
     at = length = 0
     while at < len(text):
         token, end = _token(text, at, _KEY if _wants_key(made) else STEP)
         places.append((length, at))
         made.append(token)
+        if text[at] == "$":
+            heads.append((at, _behind(text, end)))
         at, length = end, length + len(token)
     _refuse_open_brackets(text, places)
     _refuse_numbers(text, made, places)
     query = "".join(made)
     _check_query(query, text, places)
-    return query
+    return query, heads
 
 
 def _refuse_open_brackets(text: str, places: list[tuple[int, int]]) -> None:
@@ -151,8 +157,18 @@ def _head_call(text: str, at: int) -> tuple[str, int]:
     if text[:at].rstrip().endswith("."):
         raise inner_head(head, at)
     assert match  # noqa: S101 - `$` alone was refused above
+    if match[2] and head not in ("$parent", "$out"):
+        raise inner_head("$parent", text.index("$parent", at))
     up = match[2].count("$parent") + (head == "$parent")
     return f"head('{head}', `{up}`)", match.end()
+
+
+def _behind(text: str, end: int) -> int:
+    """Where a head ends, with the name behind it; what is called there is a function."""
+    match = _NAME_BEHIND.match(text, end)
+    if not match or text[match.end() : match.end() + 1] == "(":
+        return end
+    return end + len(match[0].rstrip())
 
 
 def _bare(text: str, run: str, at: int) -> str:
@@ -232,7 +248,7 @@ def _interpreter(options: Any) -> Any:
         def visit_flatten(self, node: Any, value: Any) -> Any:
             found = super().visit_flatten(node, value)
             if found and len(found) > MOST_VALUES:
-                raise _too_many()
+                raise too_many(PATH)
             return found
 
         def visit_comparator(self, node: Any, value: Any) -> Any:
@@ -262,26 +278,10 @@ def query_getter(query: str, text: str) -> Callable[[Frame], Value]:
             reason = str(error).split("\n", 1)[0] or type(error).__name__
             raise RecordError("R206", f"`{text}` failed: {reason}") from error
         if type(value) is list or type(value) is dict:
-            _count(value)
+            bounded(value, PATH)
         return MISSING if value is None else value
 
     return get
-
-
-def _count(value: Value) -> None:
-    """Refuse what would be written as too many values: a path such as `[@,@]|[@,@]` names one again and again."""
-    left, waiting = MOST_VALUES, [value]
-    while waiting:
-        node = waiting.pop()
-        left -= 1 + (len(node) // TEXT_VALUE if type(node) is str else 0)
-        inside: Collection[Value] = node.values() if type(node) is dict else node if type(node) is list else ()
-        if left < len(waiting) + len(inside):
-            raise _too_many()
-        waiting.extend(inside)
-
-
-def _too_many() -> RecordError:
-    return RecordError("R208", f"the path gives more than {MOST_VALUES:,} values")
 
 
 def _exact_literals(node: dict[str, Any]) -> None:

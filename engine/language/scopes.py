@@ -84,6 +84,8 @@ def path_shape(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Sh
     """What the path leads to; an error or a warning where the evidence does not have it."""
     if path.query:
         _warn_of_projection(path, pointer, report)
+        for head in path.heads:
+            _check_head(head, pointer, scope, report)
         return ANY
     start = _start(path, pointer, scope, report)
     if start is None:
@@ -96,13 +98,21 @@ def path_shape(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Sh
     return (found.shape.rest or ANY) if found.shape.unseen and found.step + 1 == len(path.steps) else ANY
 
 
+def _check_head(head: Path, pointer: Pointer, scope: Scope, report: Report) -> None:
+    """A head inside a query; of names, those that the engine and the spec give: a query may do without the others."""
+    start = _start(head, pointer, scope, report)
+    if start and head.head in GIVEN and isinstance(lost := follow(start, head.steps), Lost):
+        _report_lost(head, lost, pointer, start, scope, report)
+
+
 def _start(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | None:
     """The shape of the path's head, None where a problem was reported."""
     if path.head in ("$out", "$work"):
         return _out(path, pointer, scope, report)
     if path.head in ("$item", "$index"):
         if scope.item is None:
-            report("M205", pointer, f"`{path.head}` stands outside `each`", "it is known inside `each` only")
+            message = f"`{path.head}` stands outside `each`"
+            report("M205", pointer, message, _number_help(path, scope), span=path.place)
             return None
         return scope.item if path.head == "$item" else scalar("int")
     if path.head == "$parent":
@@ -112,13 +122,22 @@ def _start(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape 
     return fixed[path.head]
 
 
+def _number_help(path: Path, scope: Scope) -> str:
+    """Where `$index` or `$item` is known; behind `explode` the number has to be in the item already."""
+    exploded = scope.parent is not None and scope.parent.record is not scope.record
+    known = "it is known inside `each` only"
+    made = ": make it before `explode`, in a field of that `each`, as `line: =$index + 1`"
+    return known + made if exploded and path.head == "$index" else known
+
+
 def _parent(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | None:
     found: Scope | None = scope
     for _ in range(path.up):
         found = found.parent if found else None
     if found is None:
         message = f"`{path.text}` leaves the record"
-        report("M207", pointer, message, "`$parent` stands inside `each`, `fields` with `source`, and behind `explode`")
+        help = "`$parent` stands inside `each`, `fields` with `source`, and behind `explode`"
+        report("M207", pointer, message, help, span=path.place)
     return found.node if found else None
 
 
@@ -127,7 +146,8 @@ def _out(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | 
     for _ in range(path.up):
         around = around.around if around else None
     if around is None:
-        report("M207", pointer, f"`{path.text}` leaves the output", "there is no object around this one")
+        message = f"`{path.text}` leaves the output"
+        report("M207", pointer, message, "there is no object around this one", span=path.place)
         return None
     name = path.steps[0].text if path.steps and isinstance(path.steps[0], Name) else None
     if name is not None and name not in around.out:
@@ -157,10 +177,23 @@ def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, scope: 
     where = "does not come out of the step before" if made else "does not exist in the input"
     where = where if level == "error" else "is in no record of the sample"
     message = f"`{path.text}` {where}" if path.head not in GIVEN else f"`{path.head}` has no `{step.text}`"
-    help = f"did you mean `{_mended(path, lost.step, near)}`?" if near else _literal_help(path, step.text)
-    if made and not near and scope.root and step.text in scope.root.fields:
+    other = _elsewhere(step.text, shape, scope) if path.head == "" and lost.step == 0 else ""
+    near_help = f"did you mean `{_mended(path, 0, other) if other else _mended(path, lost.step, near)}`?"
+    help = near_help if near or other else _literal_help(path, step.text)
+    if made and not near and not other and scope.root and step.text in scope.root.fields:
         help = f"make it there too, or write `$root.{step.text}`"
     report("M204", pointer, message, help, span=span, seen=_seen(names, start.total), level=level)
+
+
+def _elsewhere(name: str, here: Shape, scope: Scope) -> str:
+    """The path to what has this very name: an object that is here, or a record around."""
+    inside = [each for each, shape in here.fields.items() if shape.type == "object" and name in shape.fields]
+    if inside:
+        return f"{inside[0]}.{name}" if len(inside) == 1 else ""
+    around, head = scope.parent, "$parent"
+    while around and name not in around.node.fields:
+        around, head = around.parent, f"{head}.$parent"
+    return f"{head}.{name}" if around else ""
 
 
 def _seen(names: Sequence[str], total: int) -> str:

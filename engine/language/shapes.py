@@ -32,6 +32,11 @@ def type_of(value: Value) -> str:
     return found or ("decimal" if isinstance(value, Decimal) else "any")
 
 
+def type_word(value: Value) -> str:
+    """The type of a value for people, who know null by its name."""
+    return "null" if value is None else type_of(value)
+
+
 @dataclass(frozen=True)
 class Shape:
     """The type at a place of the input and what is below it.
@@ -97,7 +102,8 @@ def of_records(records: Iterable[Value], *, texts: bool = False) -> Shape:
     total = 0
     for record in records:
         shape = _of_value(record)
-        found = shape if found is None else _merge(found, shape)
+        differs = found is not None and {found.type, shape.type} == {"list", "object"}  # a record is never one of many
+        found = shape if found is None else Shape(mixed=True) if differs else _merge(found, shape)
         total += 1
     made = found or ANY
     return replace(made, total=total, rest=TEXT if texts else None)
@@ -125,6 +131,8 @@ def _merge(a: Shape, b: Shape) -> Shape:
     seen = a.seen + b.seen
     if a.mixed or b.mixed:
         return Shape(seen=seen, mixed=True)
+    if {a.type, b.type} == {"list", "object"}:  # one object is a list of one
+        a, b = (Shape("list", item=each, seen=each.seen) if each.type == "object" else each for each in (a, b))
     if a.type != b.type:
         known = {a.type, b.type} - {"any"}
         kept = a if a.type != "any" else b

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from engine.errors import EngineError
 from engine.records import MISSING, Value
 
 Key = tuple[Value, ...]
@@ -65,4 +64,4 @@ class Tables(dict[str, Table]):
     def answer(self) -> None:
         """Let every table ask for what records wait for; they would wait for ever where none learned a thing."""
         if not sum(table.answer() for table in self.values() if table.asks):
-            raise EngineError("X001", "internal error: records wait for a lookup, and none learned a key", FAULT)
+            raise RuntimeError("records wait for a lookup, and none learned a key")  # X001: a fault of a component

@@ -119,6 +119,11 @@ class Template:
         """The text with each slot filled from `roots` and passed through `encode`."""
         return "".join(part if isinstance(part, str) else encode(_fill(part, roots), part) for part in self.parts)
 
+    def say(self, roots: Mapping[str, Mapping[str, Any]]) -> str:
+        """The text for people: slots as they are, also one with a time format that holds no time."""
+        held = (part if isinstance(part, str) else _written(part, _held(part, roots[part.root])) for part in self.parts)
+        return "".join(held)
+
 
 def _parts(text: str) -> Iterator[str | Slot]:
     """Literals and slots; `{{` is one brace, and so is a `}}` that pairs with it."""
@@ -173,16 +178,15 @@ def _check_format(slot: Slot, text: str) -> None:
         raise OptionError("M402", f"`{text}` has no time format behind the colon", f"codes: {known}", slot.span)
 
 
-def as_text(text: str, slot: Slot) -> str:
-    """A slot in a text for people: as it is."""
-    return text
-
-
 def _fill(slot: Slot, roots: Mapping[str, Mapping[str, Any]]) -> str:
     value = _held(slot, roots.get(slot.root, {}))
-    if slot.format and (isinstance(value, date) or slot.root not in RECORDS):
-        if not isinstance(value, date):
-            raise UnitError("D301", f"`{slot}` has no value in a file name", "give it a value")
+    if slot.format and not isinstance(value, date):
+        raise UnitError("D301", f"`{slot}` has no value in a file name", "give it a value")
+    return _written(slot, value)
+
+
+def _written(slot: Slot, value: Any) -> str:
+    if slot.format and isinstance(value, date):
         return _CODE.sub(lambda code: _time_part(value, code[1]), slot.format)
     return _shown(value)
 

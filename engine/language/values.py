@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from engine.errors import OptionError
 from engine.language.expressions import Expression, evaluator, expression_shape
@@ -16,6 +18,8 @@ from engine.records import MISSING, Value, is_blank
 from engine.spelling import describe
 
 Picked = Path | Expression
+
+_SLOT: Final = re.compile(r"(\{+[\w.$ -]*\w *\}+)")
 
 
 class Pick:
@@ -33,7 +37,7 @@ class Pick:
         try:
             return Path.parse(text)
         except OptionError as error:
-            help = as_expression(text) if error.code in ("M201", "M206") else ""
+            help = as_expression(text) or _as_joined(text) if error.code in ("M201", "M206") else ""
             if not help:
                 raise
             raise OptionError(error.code, error.message, help, error.span) from error
@@ -46,6 +50,25 @@ def as_expression(text: str) -> str:
     except OptionError:
         return ""
     return f"an expression begins with `=`: write `={describe(text)}`"
+
+
+def _as_joined(text: str) -> str:
+    """What to write where a text with slots stands, as in a file's name: the slots joined with what is between."""
+    parts = [part for part in _SLOT.split(text) if part]
+    slots = [_SLOT.fullmatch(part) for part in parts]
+    if not any(slots):
+        return ""
+    if len(parts) == 1 and slots[0]:
+        return f"write `{_slot(slots[0])}`"
+    texts = [json.dumps(part, ensure_ascii=False) for part in parts]
+    said = " + ".join(_slot(slot) if slot else text for slot, text in zip(slots, texts, strict=True))
+    return f"write `={said}`" if as_expression(said) else ""
+
+
+def _slot(slot: re.Match[str]) -> str:
+    """The path of a slot: `{id}`, `{{ id }}`, and as templates have it `{unit.stem}`."""
+    path = slot[0].strip("{} ").removeprefix("record.")
+    return f"${path}" if path.startswith(("unit.", "run.", "vars.")) else path
 
 
 def picker(picked: Picked) -> Callable[[Frame], Value]:

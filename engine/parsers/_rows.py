@@ -65,7 +65,7 @@ class Rows:
         """Where each of these rows stands in the block."""
         lines = _lines(self.data)
         if self._is_fast and len(lines) == self._first + len(self.parsed()):  # then every row is one line
-            return _LineSpans(lines, self.line, self._first)
+            return _LineSpans(lines, self.line, self._first, self._dialect.escape.encode())
         return [span for _, span in self._slow()][self._first :]
 
     def take_first(self) -> Row | Damage | None:
@@ -82,7 +82,7 @@ class Rows:
         self._is_fast = self._parsed is not None
         if self._is_fast:
             return None
-        lines = _Lines(self.data, self._dialect.comment)
+        lines = _Lines(self.data, self._dialect)
         for _ in self._read(lines):
             pass
         if not lines.open:
@@ -105,7 +105,7 @@ class Rows:
         return rows
 
     def _slow(self) -> Iterator[tuple[Row | Damage, Span]]:
-        yield from self._read(_Lines(self.data, self._dialect.comment))
+        yield from self._read(_Lines(self.data, self._dialect))
 
     def _read(self, lines: _Lines) -> Iterator[tuple[Row | Damage, Span]]:
         """Row by row, each with its place."""
@@ -128,9 +128,10 @@ class Rows:
 class _Lines:
     """A block's lines as text, one at a time, knowing where the row began that asks for them."""
 
-    def __init__(self, data: bytes, comment: str) -> None:
+    def __init__(self, data: bytes, dialect: Dialect) -> None:
         self._lines = _lines(data)
-        self._comment = comment.encode()
+        self._comment = dialect.comment.encode()
+        self._escape = dialect.escape.encode()
         self._next = 0
         self._begins = True
         self.start = self.stop = 0
@@ -155,7 +156,7 @@ class _Lines:
                 self.start, self.start_line = self._at, self._next
                 continue
             self._begins = False
-            self.stop = self._at - (len(line) - len(line.rstrip(b"\r\n")))
+            self.stop = self._at - len(line) + _length(line, self._escape)
             return line.decode(errors="surrogateescape")
         self.ended = True
         raise StopIteration
@@ -164,8 +165,9 @@ class _Lines:
 class _LineSpans(Sequence[Span]):
     """Where rows of one line each stand; a place is made when it is asked for."""
 
-    def __init__(self, lines: Sequence[bytes], number: int, taken: int) -> None:
+    def __init__(self, lines: Sequence[bytes], number: int, taken: int, escape: bytes) -> None:
         self._lines = lines
+        self._escape = escape
         self._number = number
         self._taken = taken
         self._starts = list(accumulate(map(len, lines), initial=0))
@@ -176,7 +178,13 @@ class _LineSpans(Sequence[Span]):
     def __getitem__(self, index: Any) -> Any:
         at = self._taken + index
         start = self._starts[at]
-        return Span(self._number + at, start, start + len(self._lines[at].rstrip(b"\r\n")))
+        return Span(self._number + at, start, start + _length(self._lines[at], self._escape))
+
+
+def _length(line: bytes, escape: bytes) -> int:
+    """The bytes of a line without its end; a carriage return behind an escape is none."""
+    bare = line.removesuffix(b"\n")
+    return len(bare) if escape and bare.endswith(escape + b"\r") else len(bare.removesuffix(b"\r"))
 
 
 def _lines(data: bytes) -> list[bytes]:

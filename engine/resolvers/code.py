@@ -9,11 +9,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import signal
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Annotated, Any, Final
 
-from engine.errors import OptionError, RecordError
+from engine.errors import Interrupted, OptionError, RecordError, Stop
 from engine.language.frames import Frame
 from engine.records import Value
 from engine.registry import Doc, Example, resolver
@@ -118,6 +119,12 @@ def _said(error: BaseException) -> str:
         return type(error).__name__
 
 
+def _is_signal(error: BaseException) -> bool:
+    """Whether a signal ended the call; under Python's own handler each KeyboardInterrupt may come from one."""
+    untold = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    return isinstance(error, Interrupted | Stop | KeyboardInterrupt if untold else Interrupted | Stop)
+
+
 @resolver(
     takes="any",
     gives="any",
@@ -141,6 +148,8 @@ def python(
     given = (copied(value), copied(frame.record)) if function.takes_record else (copied(value),)
     try:
         made = function.call(*given)
-    except (Exception, SystemExit) as error:  # whatever it does, one record fails
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # whatever it does, one record fails
+        if _is_signal(error):
+            raise
         raise RecordError("R261", f"`{function.text}` raised {_said(error)}", value) from error
     return taken(made, function.text)

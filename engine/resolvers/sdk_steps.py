@@ -63,7 +63,8 @@ def items(value: Any) -> Any:
         return value
     if not isinstance(value, dict) or "edges" not in value:
         return [value]
-    return [_node(edge) for edge in value["edges"] or ()]
+    edges = value["edges"] or []
+    return [_node(edge) for edge in edges] if isinstance(edges, list) else [value]
 
 
 def _node(edge: Any) -> Any:

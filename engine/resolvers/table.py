@@ -98,6 +98,8 @@ def _check(options: Mapping[str, Any], given: Shape, place: Place, scope: Scope,
     known = Known.of_values(said) if isinstance(said, Mapping) else scope.lookups.get(said)
     if known is None:
         near = suggest(said, scope.lookups)
+        if near:
+            scope.lookups[near].used = True  # it is meant here: that it is never used would be a second message
         declared = listed(scope.lookups)
         help = f"did you mean `{near}`?" if near else f"declared: {declared}" if declared else "declare it in `lookups`"
         report("S321", _at(place, "table"), f"there is no lookup `{said}`", help, span=place.span)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 
 from engine.errors import RecordError
+from engine.language.calls import Place
+from engine.language.scopes import Scope
+from engine.language.shapes import Shape, scalar
+from engine.options import Report
 from engine.registry import Doc, Example, resolver
 from engine.spelling import show
 
@@ -21,9 +25,20 @@ WORDS: Final = {
 }
 
 
+def _both(options: Mapping[str, Any], given: Shape, place: Place, scope: Scope, report: Report) -> Shape:
+    """Words for true alone would make nothing false: one list without the other is reported."""
+    for one, other in (("true", "false"), ("false", "true")):
+        if options.get(one) is not None and options.get(other) is None:
+            at = place.pointer if place.span else (*place.pointer, one)
+            help = f"add the texts that mean {other}, as in `{other}: [..]`"
+            report("M324", at, f"`bool` has `{one}` without `{other}`", help, span=place.span)
+    return scalar("bool")
+
+
 @resolver(
     takes=("text", "bool"),
     gives="bool",
+    check=_both,
     examples=[
         Example("Yes", True),
         Example("0", False),

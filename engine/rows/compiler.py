@@ -11,7 +11,7 @@ from engine.errors import RecordError
 from engine.language.expressions import Condition, decider
 from engine.language.fields import Field, FieldMap, picks_of
 from engine.language.frames import Frame
-from engine.language.shapes import type_of
+from engine.language.shapes import type_word
 from engine.language.values import Picked, paths_in, picker
 from engine.records import MISSING, FieldError, Value, is_blank
 from engine.rows.failures import DroppedItem, Failures, Notes, errors_of, field_error
@@ -77,7 +77,7 @@ def _passing(make: MakeObject, taken: set[str]) -> MakeObject:
     def passing(frame: Frame) -> dict[str, Value]:
         node = frame.node
         if type(node) is not dict:
-            message = f"`pass_through` needs an object, the record is {type_of(node)}"
+            message = f"`pass_through` needs an object, the record is {type_word(node)}"
             raise Failures((FieldError("", "R203", message, node),))
         frame.out = {key: value for key, value in node.items() if key not in taken}
         return make(frame)
@@ -163,7 +163,8 @@ def _is_plain(made: Field) -> bool:
 
 def _reads(made: Field) -> frozenset[str]:
     """The fields above that this one picks from."""
-    return frozenset(path.out_name for each, _ in picks_of(made) for path in paths_in(each) if path.out_name)
+    starts = (start for each, _ in picks_of(made) for path in paths_in(each) for start in path.starts)
+    return frozenset(start.out_name for start in starts if start.out_name)
 
 
 def _placed(made: Field, make: Make) -> Make:

@@ -8,15 +8,15 @@ steps see and nothing writes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from engine.errors import RecordError
 from engine.language.fields import FieldMap
 from engine.language.frames import NOTHING, Context, Frame
 from engine.language.scopes import Scope
-from engine.language.shapes import ANY, type_of
+from engine.language.shapes import ANY, type_word
 from engine.language.tables import Unanswered
 from engine.language.templates import Template
 from engine.language.values import Picked
@@ -45,7 +45,10 @@ class Row(NamedTuple):
     child: tuple[int, ...] = ()
 
 
-Worker = Callable[[Row], Sequence[Row]]
+MOST: Final = 4096
+"""Records and rejects that are handed on at once."""
+
+Worker = Callable[[Row], Iterable[Row]]
 
 
 class Step(ABC):
@@ -122,52 +125,114 @@ class Flow:
         return RowMapper(mapping, self._context, self.notes) if mapping else None
 
     def __call__(self, batch: Batch) -> Mapped:
-        """The records that the batch becomes, in order, and the rejects; what came in is not changed."""
-        if self._direct:
-            return self._direct(batch)
-        rejects = [damaged(at, value) for at, value in enumerate(batch.values) if type(value) is Damage]
-        rows = [Row(v, batch.number + at, v) for at, v in enumerate(batch.values) if type(v) is not Damage]
-        for stage, worker in self._stages:
-            rows = self._through(stage, worker, rows, batch.number, rejects)
-        kept = [row for row in rows if type(row.value) is dict or _refuse(row, batch.number, rejects)]
+        """All that the batch becomes, in order; what came in is not changed."""
+        parts = list(self.parts(batch))
+        children = [child for part in parts for child in part.children or [()] * len(part.records)]
         return Mapped(
-            [row.value for row in kept],
-            [row.number - batch.number for row in kept],
-            rejects,
-            [row.child for row in kept] if any(row.child for row in kept) else (),
+            [record for part in parts for record in part.records],
+            [index for part in parts for index in part.indexes],
+            [reject for part in parts for reject in part.rejects],
+            children if any(children) else (),
         )
 
-    def _through(self, stage: str, worker: Worker, rows: Sequence[Row], first: int, rejects: list[Reject]) -> list[Row]:
+    def parts(self, batch: Batch) -> Iterator[Mapped]:
+        """The same, some records at a time: a record that explodes is never held as a whole."""
+        if self._direct:
+            yield self._direct(batch)
+            return
+        made = Made(batch)
+        for row in self._all(batch, made):
+            if made.take(row):
+                yield made.mapped()
+        yield made.mapped()
+
+    def _all(self, batch: Batch, made: Made) -> Iterator[Row]:
+        """The rows behind the last step. Each record goes the whole way before the next, unless it may wait."""
+        rows = made.start()
+        if not self._context.tables.ask:
+            for row in rows:
+                yield from self._down(row, 0, made)
+            return
+        waited = list(rows)
+        for stage, worker in self._stages:
+            waited = self._through(stage, worker, waited, made)
+        yield from waited
+
+    def _down(self, row: Row, at: int, made: Made) -> Iterator[Row]:
+        """One row through the steps from one on: no more of its children are held than one a step."""
+        if at == len(self._stages):
+            yield row
+            return
+        stage, worker = self._stages[at]
+        try:
+            children = worker(row)
+        except (RecordError, Failures) as error:
+            made.refuse(row, stage, _errors(error))
+            return
+        for child in children:
+            yield from self._down(child, at + 1, made)
+
+    def _through(self, stage: str, worker: Worker, rows: Sequence[Row], made: Made) -> list[Row]:
         """The rows behind one step. One whose lookup has to ask is set aside, and done anew when all have asked."""
-        made: list[Sequence[Row]] = [()] * len(rows)
+        done: list[Sequence[Row]] = [()] * len(rows)
         waiting: Sequence[int] = range(len(rows))
         while waiting:
             later = []
             for at in waiting:
                 row, mark = rows[at], self.notes.mark()
                 try:
-                    made[at] = worker(row)
+                    done[at] = tuple(worker(row))
                 except Unanswered:
                     self.notes.undo(mark)
                     later.append(at)
                 except (RecordError, Failures) as error:
-                    rejects.append(Reject(row.number - first, stage, row.value, _errors(error), row.child))
+                    made.refuse(row, stage, _errors(error))
             if later:
                 self._context.tables.answer()
             waiting = later
-        return [row for several in made for row in several]
+        return [row for several in done for row in several]
+
+
+class Made:
+    """What the steps have made of a batch since it was last asked for."""
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._rows: list[Row] = []
+        self._rejects: list[Reject] = []
+
+    def start(self) -> Iterator[Row]:
+        """The records of the batch as rows; one that could not be decoded fails here."""
+        for at, value in enumerate(self._batch.values):
+            if type(value) is Damage:
+                self._rejects.append(damaged(at, value))
+            else:
+                yield Row(value, self._batch.number + at, value)
+
+    def take(self, row: Row) -> bool:
+        """Keep what comes to the sink; True where it is time to hand on what there is."""
+        if type(row.value) is dict:
+            self._rows.append(row)
+        else:
+            error = FieldError("", "R203", f"a sink takes objects, the record is {type_word(row.value)}", row.value)
+            self.refuse(row, "write", (error,))
+        return len(self._rows) + len(self._rejects) >= MOST
+
+    def refuse(self, row: Row, stage: str, errors: tuple[FieldError, ...]) -> None:
+        """A row that did not make it."""
+        self._rejects.append(Reject(row.number - self._batch.number, stage, row.value, errors, row.child))
+
+    def mapped(self) -> Mapped:
+        """What there is; it is kept no longer."""
+        rows, rejects = self._rows, self._rejects
+        self._rows, self._rejects = [], []
+        children = [row.child for row in rows] if any(row.child for row in rows) else ()
+        positions = [row.number - self._batch.number for row in rows]
+        return Mapped([row.value for row in rows], positions, rejects, children)
 
 
 def _errors(error: RecordError | Failures) -> tuple[FieldError, ...]:
     return tuple(error.errors) if isinstance(error, Failures) else (field_error("", error),)
-
-
-def _refuse(row: Row, first: int, rejects: list[Reject]) -> bool:
-    """A record that is no object when it comes to the sink."""
-    found = "null" if row.value is None else type_of(row.value)
-    error = FieldError("", "R203", f"a sink takes objects, the record is {found}", row.value)
-    rejects.append(Reject(row.number - first, "write", row.value, (error,), row.child))
-    return False
 
 
 def read_first(steps: Sequence[Step]) -> dict[str, bool] | None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from engine.errors import RecordError
-from engine.language.fields import Field
+from engine.language.bounds import bounded, put_together
+from engine.language.fields import Field, picks_of, walk
 from engine.language.frames import Frame
 from engine.language.shapes import type_of
-from engine.language.values import first_picker
+from engine.language.values import first_picker, paths_in
 from engine.records import MISSING, FieldError, Value, is_blank
 from engine.rows.failures import DroppedItem, Failures, Notes, errors_of
 from engine.rows.steps import Make, chained
@@ -107,7 +108,7 @@ def _list(made: Field, compiler: Compiler) -> Make:
 
     def listed(frame: Frame) -> Value:
         values = [_entry(f"[{i}]", make, frame) for i, make in entries]
-        return [value for value in values if not is_blank(value)]
+        return put_together([value for value in values if not is_blank(value)], "`list`")
 
     return listed
 
@@ -128,6 +129,7 @@ def _pairs(made: Field, compiler: Compiler) -> Make:
 
     def pairs(frame: Frame) -> Value:
         values = [(name, says, _entry(name, make, frame)) for name, says, make in entries]
+        put_together([value for _, _, value in values], "`pairs`")
         return [pair(name, says, value) for name, says, value in values if not is_blank(value)]
 
     return pairs
@@ -167,14 +169,29 @@ def _pairs_from(made: Field, compiler: Compiler) -> Make:
     return pairs_from
 
 
+def _counted(maker: Maker) -> Maker:
+    """What reads fields made above may name one again and again, so what it gives is counted."""
+
+    def counted(made: Field, compiler: Compiler) -> Make:
+        make, what = maker(made, compiler), f"`{made.maker}`"
+        return (lambda frame: bounded(make(frame), what)) if _reads_made(made) else make
+
+    return counted
+
+
+def _reads_made(made: Field) -> bool:
+    picks = (pick for each in walk(made.fields or ()) for pick, _ in picks_of(each))
+    return any(path.reads_made for pick in picks for path in paths_in(pick))
+
+
 CHAINING: Final = ("each",)
 """The makers that lead each item through the resolvers themselves."""
 
 MAKERS: Final[Mapping[str, Maker]] = {
     "source": _source,
     "value": _value,
-    "fields": _object,
-    "each": _each,
+    "fields": _counted(_object),
+    "each": _counted(_each),
     "list": _list,
     "pairs": _pairs,
     "pairs_from": _pairs_from,

@@ -12,7 +12,7 @@ from engine.language.paths import Path
 from engine.language.picking import Name
 from engine.language.shapes import Shape
 from engine.language.templates import Slot, Template
-from engine.language.values import paths_in
+from engine.language.values import Picked, paths_in
 from engine.options import Pointer, Report
 from engine.plan import End, Lookup
 from engine.rows.flow import Step
@@ -25,7 +25,6 @@ ROOTS: Final = ("unit", "run", "vars")
 TIMED: Final = ("mtime", "date", "started_at")
 OUTCOMES: Final = ("success", "partial", "error")
 _WILD: Final = re.compile(r"\*+|\?|\[!?(.)[^\]]*\]")
-_VARS: Final = re.compile(r"""\$vars\b(?:\s*\.\s*(?:"([^"]*)"|([^\s.\[\]|&!?*<>=(){},'"`]+)))?""")
 VARYING: Final = ("id", "name", "stem", "path")
 """The keys of a unit that differ from file to file in one folder."""
 PLACED: Final = ("id", "dir", "path")
@@ -208,16 +207,20 @@ def check_secrets(
             if slot.root == "vars" and slot.key in secret:
                 message = f"the secret `{slot.key}` would show in a {'text' if pointer[-1] == 'message' else 'path'}"
                 report("A201", pointer, message, "leave it out", span=slot.span)
-    for picked, place in (each for at, step in steps for each in step.picks(at)):
+    picks = [each for at, step in steps for each in step.picks(at)]
+    picks += [each for name, lookup in lookups.items() for each in _index_picks(name, lookup)]
+    for picked, place in picks:
         if any(_shows(path, secret) for path in paths_in(picked)):
             report("A201", place, f"`{picked.text}` would show a secret", "leave it out")
 
 
+def _index_picks(name: str, lookup: Lookup) -> Iterator[tuple[Picked, Pointer]]:
+    """What makes the keys of a lookup, which are shown where one is not found."""
+    at: Pointer = ("lookups", name, "index")
+    yield from ((pick, (*at, i) if len(lookup.index) > 1 else at) for i, pick in enumerate(lookup.index))
+
+
 def _shows(path: Path, secret: Collection[str]) -> bool:
     """Whether a path picks a secret; all variables at once hold one where there is any."""
-    if path.query:
-        named = [name or bare for name, bare in _VARS.findall(path.text)]
-        return bool(secret) and any(not name or name in secret for name in named)
-    if path.head != "$vars" or not secret:
-        return False
-    return not path.steps or (isinstance(path.steps[0], Name) and path.steps[0].text in secret)
+    names = (start.steps[0] if start.steps else None for start in path.starts if start.head == "$vars")
+    return bool(secret) and any(not isinstance(name, Name) or name.text in secret for name in names)

@@ -35,6 +35,8 @@ from engine.storage.globs import expand
 from engine.storage.local import Local
 
 INTERPOLATES: Final = ("connections", "vars")
+UNREAD: Final = ("E1", "S106")
+"""How the codes begin of expressions that cannot be read: whether one uses a lookup is not known."""
 
 
 def load(spec: str, env: str = "", given: Mapping[str, str] | None = None) -> tuple[Plan, list[Problem]]:
@@ -219,8 +221,9 @@ class Compiler:
         for at, step in steps:
             made, scope = step.check(scope, at, self.problems)
             checked.append((at, made))
+        unread = any(problem.code.startswith(UNREAD) for problem in self.problems.found)
         for name, each in known.items():
-            if not each.used and self._is_own(("lookups", name)):
+            if not each.used and not unread and self._is_own(("lookups", name)):
                 message, help = f"the lookup `{name}` is never used", "leave it out, or name it: `table: ..`"
                 self.problems("M506", ("lookups", name), message, help, key=True, level="warning")
         return checked, scope.node

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from engine.kinds import Limits, Parser, Source, Store
+from engine.kinds import Limits, Parser, Source, Store, Unit
 from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_names, of_records, of_texts
 from engine.records import Damage, Value
 from engine.storage.local import LocalStore
@@ -46,12 +46,15 @@ def _decoded(parser: Parser, raw: Any, path: str, limits: Limits) -> Iterator[Va
         yield from (value for value in batch.values if not isinstance(value, Damage))
 
 
-def records_in(source: Source, store: Store, parser: Parser, limits: Limits) -> Iterator[Value]:
-    """The records of the first file of a source that names no variables."""
+def records_in(source: Source, store: Store, parser: Parser, limits: Limits) -> Iterator[Value] | None:
+    """The records of the first file of a source that names no variables; None where there is no file."""
     unit = next(iter(source.units(store, {}, datetime.now(UTC))), None)
-    if unit is not None:
-        with closing(store.open(unit.stat.path)) as raw:
-            yield from _decoded(parser, raw, unit.stat.path, limits)
+    return _records_of_unit(unit, store, parser, limits) if unit else None
+
+
+def _records_of_unit(unit: Unit, store: Store, parser: Parser, limits: Limits) -> Iterator[Value]:
+    with closing(store.open(unit.stat.path)) as raw:
+        yield from _decoded(parser, raw, unit.stat.path, limits)
 
 
 def golden_input(name: str, folder: str, pattern: str) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from engine.options import Pointer
 from engine.spec.document import Document
-from engine.spec.problems import Problem, at_key, at_value, inside
+from engine.spec.problems import Problem, at_key, at_mark, at_value, inside
 
 Origin = tuple[Document, Pointer]
 
@@ -82,16 +83,36 @@ class Problems:
         """Take one problem."""
         document, at = self.located.origin(pointer)
         more: dict[str, Any] = {"help": help, "seen": seen, "level": level, "where": _where(pointer)}
-        if key:
-            self._add(at_key(document, at, code, message, **more))
+        if code == "E103" and (cut := _cut_short(document, at)):
+            problem = at_mark(document, cut.mark, cut.code, cut.message, **{**more, "help": cut.help})
+        elif key:
+            problem = at_key(document, at, code, message, **more)
         elif span:
-            self._add(inside(document, at, span, code, message, **more))
+            problem = inside(document, at, span, code, message, **more)
         else:
-            self._add(at_value(document, at, code, message, **more))
+            problem = at_value(document, at, code, message, **more)
+        self._add(replace(problem, source="") if self._is_hidden(pointer) else problem)
+
+    def misread(self, pointer: Pointer, said: Mapping[str, Any]) -> bool:
+        """Whether a key of the map is a part of a text that YAML took apart; that is taken as a problem."""
+        from engine.spec.misread import taken_apart  # only where something is wrong
+
+        document, at = self.located.origin(pointer)
+        found = None if self._is_hidden(pointer) else taken_apart(document, at, said)
+        if found:
+            mark, code, message, help = found
+            self._add(at_mark(document, mark, code, message, help=help, where=_where(pointer)))
+        return found is not None
 
     def _add(self, problem: Problem) -> None:
         if problem not in self.found:
             self.found.append(problem)
+
+    def _is_hidden(self, pointer: Pointer) -> bool:
+        """Whether it is part of a variable that is secret: no line of its text is shown."""
+        declared = self.located.value.get("vars") if pointer[:1] == ("vars",) and len(pointer) > 1 else None
+        variable = declared.get(pointer[1]) if isinstance(declared, Mapping) else None
+        return isinstance(variable, Mapping) and bool(variable.get("secret"))
 
     def secret(self, text: Any, pointer: Pointer) -> Any:
         """The text of a secret option, with what `${..}` names in place of it."""
@@ -119,6 +140,12 @@ class Problems:
     def warnings(self) -> list[Problem]:
         """Those that do not."""
         return sorted((p for p in self.found if p.level == "warning"), key=lambda p: p.order)
+
+
+def _cut_short(document: Document, at: Pointer) -> Any:
+    from engine.spec.misread import cut_short  # only where something is wrong
+
+    return cut_short(document, at)
 
 
 def _where(pointer: Pointer) -> str:

@@ -1,4 +1,26 @@
-"""Lookups of a spec: built from what it says, with what `check` knows of their keys and records."""
+"""A table that is read once a run and asked by name for each record: by the resolver `lookup`, or in an expression.
+
+```yaml
+lookups:
+  prices:
+    type: files
+    path: data/prices-*.csv
+    parser: {type: csv, delimiter: ";"}
+    index: [sku, size]
+    many: first
+    miss: blank
+  sizes: {values: {S: small, L: large}, default: other}
+mapping:
+  fields:
+    size: {source: size, resolver: {type: lookup, table: sizes}}
+    price: {source: sku, resolver: {type: lookup, table: prices, key: [sku, size], field: price}}
+    worth: =int(qty) * decimal(lookup(sku, "prices", key=["sku", "size"], field="price"))
+```
+
+An index of one part finds by the value itself; one of several takes a `key` for each part, in the order of `index`.
+In an expression a key is a path in quotes. What one use says of `miss`, `many` and `default` goes before what stands
+here.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +41,7 @@ from engine.records import Value
 from engine.registry import class_options
 from engine.spec.evidence import records_in
 from engine.spec.settings import IndexOptions, ValueOptions
-from engine.spelling import akin, listed, suggest
+from engine.spelling import a, akin, listed, suggest
 
 
 class Ends(Protocol):
@@ -61,7 +83,11 @@ def known_of(lookup: Lookup, at: Pointer, limits: Limits, report: Report) -> Kno
     if lookup.values is not None:
         return Known.of_values(lookup.values, lookup.policy)
     texts = bool(lookup.parser and lookup.parser.text_values)
-    found = of_records(_sample(lookup, limits), texts=texts)
+    records = _sample(lookup, limits)
+    if records is None:
+        help = "put one there before the run, or mend the path"
+        report("M507", (*at, "path"), "no file of the lookup is there", help, level="warning")
+    found = of_records(records or (), texts=texts)
     shape = found if found.type == "object" else of_texts() if texts else ANY
     known = Known([], shape, [path.text for path in lookup.index], lookup.policy)
     known.keys = [_key_shape(path, i, known, at, report) for i, path in enumerate(lookup.index)]
@@ -78,17 +104,19 @@ def _key_shape(path: Picked, index: int, known: Known, at: Pointer, report: Repo
     names = list(found.shape.fields)
     near = suggest(path.text, names) or akin(path.text, names)
     place = (*at, "index", index) if len(known.index) > 1 else (*at, "index")
-    help = f"did you mean `{near}`?" if near else f"its records have {listed(names)}"
+    here = f"its records have {listed(names)}" if names else f"it leads into {a(found.shape.type)}"
+    help = f"did you mean `{near}`?" if near else here
     report("M316", place, f"`{path.text}` is in no record of the lookup", help)
     return ANY
 
 
-def _sample(lookup: Lookup, limits: Limits) -> list[Value]:
-    """The first records of its first file, where one is there and can be read."""
+def _sample(lookup: Lookup, limits: Limits) -> list[Value] | None:
+    """The first records of its first file, where it can be read; None where there is no file."""
     try:
         assert lookup.source  # noqa: S101 - a lookup without values has one
         assert lookup.end  # noqa: S101
         assert lookup.parser  # noqa: S101
-        return list(islice(records_in(lookup.source, lookup.end.store(), lookup.parser, limits), SAMPLE_RECORDS))
+        records = records_in(lookup.source, lookup.end.store(), lookup.parser, limits)
+        return None if records is None else list(islice(records, SAMPLE_RECORDS))
     except (EngineError, OSError):
         return []  # the run says what is wrong with a file; `check` looks at what it can see

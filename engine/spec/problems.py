@@ -81,7 +81,7 @@ def render(problem: Problem) -> str:
     lines = [
         f"{problem.level}[{problem.code}]: {problem.message}",
         f"{gutter} --> {place}{where}",
-        *(_excerpt(problem, gutter) if problem.line else ()),
+        *(_excerpt(problem, gutter) if problem.source else ()),
         *([f"{gutter} = help: {problem.help}"] if problem.help else ()),
     ]
     return "\n".join(_showable(line) for line in lines)

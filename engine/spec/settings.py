@@ -39,7 +39,7 @@ class LimitOptions:
         Share | None,
         Doc("Uses of `on_error` other than `reject` that a unit may have, as a count or a percentage of its records."),
     ] = None
-    lookup: Annotated[Size, Doc("Bytes, unpacked, that the files of one lookup may have: it is held in memory.")] = Size(
+    lookup: Annotated[Size, Doc("Bytes that the files of one lookup may have, unpacked: it is in memory.")] = Size(
         256 * 2**20
     )
     record: Annotated[Size, Doc("Bytes that one record may have, such as `16MiB` (B KB MB GB KiB MiB GiB).")] = Size(
@@ -74,7 +74,7 @@ class ValueOptions(PolicyOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpectOptions:
-    """What the output has to keep, before it is published."""
+    """What the output has to keep, before it is published, as in `expects: {schema: order.schema.json}`."""
 
     schema: Annotated[str, Doc("A file with the JSON Schema of one record that is written.")]
 

@@ -10,7 +10,7 @@ from engine.spec.document import Mark, Source
 from engine.spec.problems import Problem, at_mark
 from engine.spec.scalars import quoted, shortened
 
-__all__ = ["Reads", "explain", "quoted_line"]
+__all__ = ["COMMENTED", "Reads", "explain", "quoted_line"]
 
 Reads = Callable[[str, int], bool]
 """Whether YAML can read a text beyond this line."""
@@ -19,6 +19,9 @@ Reads = Callable[[str, int], bool]
 _HEAD = re.compile(r"(?:^[ \t]*(?:- +)*|[:?] +|[\[,] *)(?=[^\s#])")
 _LABEL = re.compile(r"(?:- +)?[^\s,{}\[\]:]+: +$|- +$")
 _COMMENT = re.compile(r"\s+(?:#.*)?$|\s#.*$")
+_HASH = re.compile(r"\s(#.*)$")
+
+COMMENTED: Final = "`{}` is a comment to YAML, and the text ends before it"
 
 
 class Saying(NamedTuple):
@@ -35,6 +38,9 @@ _LONGEST: Final = 160
 
 _LONGEST_LINE: Final = 10_000
 """In a longer line nobody looks for the place of quotes, and trying some costs seconds."""
+
+_LINES_BACK: Final = 8
+"""A comment that hides a bracket is looked for in so many lines: each may cost a reading of the file."""
 
 _HEAD_HELP: Final = "put the text in quotes"
 _SAYINGS: Final = {
@@ -97,6 +103,8 @@ def explain(source: Source, error: Any, reads: Reads) -> Problem:
     """The problem behind an error of libyaml. `reads` tries the lines that might be proposed."""
     saying = _SAYINGS.get(error.problem) or Saying(f"YAML cannot read this: {error.problem}")
     first = error.context_mark or error.problem_mark
+    if (cut := _commented(source, first.line, error, reads)) is not None:
+        return cut
     at = first.index if saying.at_context else error.problem_mark.index
     mark, help = _mark(source, at), saying.help
     if source.text[at : at + 1] == "\t":
@@ -112,6 +120,24 @@ def explain(source: Source, error: Any, reads: Reads) -> Problem:
         "first": source.mark(first.index, first.index).line,
     }
     return at_mark(source, mark, saying.code, saying.message.format(**words), help=help)
+
+
+def _commented(source: Source, first: int, error: Any, reads: Reads) -> Problem | None:
+    """The end of a mapping or list in brackets stands in what YAML takes for a comment."""
+    last = error.problem_mark.line if "did not find expected ',' or" in error.problem else first
+    for line in range(max(first, last - _LINES_BACK), last):
+        text, head = source.line(line + 1), source.offset(line + 1)
+        comment = _HASH.search(text) if len(text) <= _LONGEST_LINE else None
+        starts = [found.end() for found in _HEAD.finditer(text) if comment and found.end() <= comment.start()]
+        end = _closing(text, starts[-1], len(text)) if starts else 0
+        if comment and comment.start(1) < end < len(text):
+            start = head + starts[-1]
+            whole = f"{source.text[:start]}{quoted(source.text[start : head + end])}{source.text[head + end :]}"
+            if reads(whole, line + 1):
+                help = f"write `{quoted_line(source, start, head + end)}`"
+                mark = source.mark(head + comment.start(1), head + comment.end(1))
+                return at_mark(source, mark, "S106", COMMENTED.format(shortened(comment[1])), help=help)
+    return None
 
 
 def _mark(source: Source, at: int) -> Mark:

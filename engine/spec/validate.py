@@ -10,7 +10,7 @@ from typing import Any, Final
 from engine.dialect.words import ours_for_key, ours_for_resolver
 from engine.language.patterns import Pattern
 from engine.options import Pointer
-from engine.registry import KINDS, load_third_party
+from engine.registry import KINDS, find_component, find_resolver, load_third_party
 from engine.spec.located import Problems
 from engine.spec.schema import NAME, SCHEMAS
 from engine.spelling import akin, counted, describe, either, listed, show, suggest
@@ -223,8 +223,12 @@ def _say_extra(error: Any, at: Pointer, problems: Problems) -> None:
             if _is_foreign(_owner(error), ours_for_key(str(name)), f"`{name}`", (*at, name), problems, key=True):
                 continue
             near = suggest(str(name), known) or akin(str(name), known)
+            if not near and error.instance[name] is None and problems.misread((*at, name), error.instance):
+                continue
             names = listed(known[:MANY]) + (", …" if len(known) > MANY else "")
             help = f"did you mean `{near}`?" if near else f"known: {names}" if known else "it takes no options"
+            if not near and "fields" in known and "pass_through" in known:
+                help = f"a field stands under `fields`: `fields: {{{name}: ..}}`"
             problems("S201", (*at, name), f"`{name}` is not a key of {_owner(error)}", help, key=True)
 
 
@@ -245,9 +249,21 @@ def _say_missing(error: Any, at: Pointer, problems: Problems) -> None:
     for name in error.validator_value:
         if name not in error.instance:
             key = error.schema.get("properties", {}).get(name, {})
-            chosen = "enum" in key and "description" not in key
-            help = f"known: {listed(key['enum'])}" if chosen else _needed(name, key.get("description", ""))
+            chosen = key["enum"] if "enum" in key and "description" not in key else ()
+            help = _typed(error, chosen) if chosen else _needed(name, key.get("description", ""))
             problems("S202", at, f"`{name}` is missing in {_owner(error)}", help, key=True)
+
+
+def _typed(error: Any, known: Sequence[str]) -> str:
+    """What to write where `type` is missing; where a key of the map names one, the map with it."""
+    name = next((each for each in known if each in error.instance), "")
+    if not name:
+        return f"known: {listed(known)}"
+    kind, said = error.schema["x-kind"], error.instance[name]
+    found = find_resolver(name) if kind == "resolver" else find_component(kind, name)
+    needed = [option.name for option in found.options if option.required] if found else []
+    options = said if isinstance(said, dict) else needed
+    return f"write `{{{', '.join([f'type: {name}', *(f'{each}: ..' for each in options)])}}}`"
 
 
 def _needed(name: str, meaning: str) -> str:
@@ -261,7 +277,7 @@ def _say_type(error: Any, at: Pointer, problems: Problems) -> None:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
     words = _type_words(wanted)
     help = _converted(error.instance, wanted, str(error.schema.get("title")))
-    help = help or error.schema.get("description", "")
+    help = help or _as_file(error) or error.schema.get("description", "")
     problems("S203", at, f"expected {words}, found {_found(error.instance)}", help)
 
 
@@ -300,6 +316,7 @@ def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
     near = suggest(str(error.instance), choices) or akin(str(error.instance), choices)
     help = f"did you mean `{near}`?" if near else f"known: {listed(choices)}"
     kind = error.schema.get("title")
+    help = _as_list(error, choices) or _as_file(error) or help
     if _is_foreign(str(kind), ours_for_resolver(str(error.instance)), f"`{error.instance}`", at, problems):
         return
     if at[-1:] == ("dialect",) and error.instance == "sdk":
@@ -315,6 +332,23 @@ def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
             f"`{describe(error.instance)}` is not one of {listed(choices)}",
             help if near else "",
         )
+
+
+def _as_list(error: Any, known: Sequence[str]) -> str:
+    """Several resolvers in one text, as the list that they have to be."""
+    names = re.split(r"[\s,|]+", str(error.instance))
+    several = error.schema.get("title") == "resolver" and len(names) > 1 and all(name in known for name in names)
+    return f"several are a list: `[{', '.join(names)}]`" if several else ""
+
+
+def _as_file(error: Any) -> str:
+    """A path where a component stands, as the component that reads or writes it."""
+    title, path = error.schema.get("title"), error.instance
+    index = {"source": "", "sink": "", "a lookup": ", index: .."}.get(str(title))
+    if index is None or not isinstance(path, str) or not re.search(r"[/.*]", path):
+        return ""
+    said = path if re.fullmatch(r"[\w/.-][\w/.*-]*", path) else f'"{path}"'
+    return f"write `{{type: files, path: {said}{index}}}`"
 
 
 def _say_pattern(error: Any, at: Pointer, problems: Problems) -> None:

@@ -183,11 +183,17 @@ class Variables:
             if isinstance(default, str):
                 return read(default, type)
         except OptionError as error:
-            self._problems("S302", place, error.message, error.help)
+            said = f"the default is not {a(type)}" if self._is_secret(name) else error.message
+            self._problems("S302", place, said, error.help)
             return None
-        help = f'write `"{default}"`' if type == "text" else f"write {a(type)}"
+        quoted = "put it between quotes" if self._is_secret(name) else f'write `"{default}"`'
+        help = quoted if type == "text" else f"write {a(type)}"
         self._problems("S302", place, f"the default is {type_of(default)}, the variable is {type}", help)
         return None
+
+    def _is_secret(self, name: str) -> bool:
+        declared = self._declared[name]
+        return isinstance(declared, dict) and bool(declared.get("secret"))
 
 
 def _own_type(value: Any) -> str:

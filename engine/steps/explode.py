@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
@@ -30,13 +30,17 @@ class Explode(Step):
 
     each: Annotated[Picked, Doc("Path or `=expression` to the list.", type=Pick)]
     as_: Annotated[str, Doc("Keep the record, with the item under this name.", min=1)] = ""
-    keep_empty: Annotated[bool, Doc("A record without items goes on: with `as` as it is, else empty.")] = False
+    keep_empty: Annotated[bool, Doc("A record without items goes on: with `as` without that name, else empty.")] = False
 
     def check(self, scope: Scope, pointer: Pointer, report: Report) -> tuple[Explode, Scope]:
         """Its list typed; the next step sees an item, or the record with it."""
         listed = pick_shape(self.each, (*pointer, "each"), scope, report)
         if listed.type in SCALARS:
             report("M302", (*pointer, "each"), f"`each` takes a list, here it gets {listed.type}", HELP)
+        if self.as_ in scope.node.fields and self.as_ != self.each.text:
+            message = f"the record has `{self.as_}`, which the item replaces"
+            help = "take another name, unless that is meant"
+            report("M502", (*pointer, "as"), message, help, level="warning")
         item = (listed.item or ANY) if listed.type == "list" else listed if listed.type == "object" else ANY
         return self, scope.entering(self._with(scope.node, item) if self.as_ else item, scope)
 
@@ -54,17 +58,18 @@ class Explode(Step):
         """One row in, one out for each item."""
         pick, frame = picker(self.each), Frame(None, context)
 
-        def explode_row(row: Row) -> Sequence[Row]:
+        def explode_row(row: Row) -> Iterable[Row]:
             value = pick(fill(frame, row))
             items = () if is_blank(value) else as_list(value)
             outer = Outer(row.value, row.outer, row.work)
+            row = row._replace(work=_without(row.work, self.as_)) if self.as_ in row.work else row
             notes.created += max(len(items) - 1, 0)
             if not items:
                 return self._without(row, outer, notes)
-            return [
+            return (
                 row._replace(value=self._item(row.value, item), outer=outer, child=(*row.child, at))
                 for at, item in enumerate(items)
-            ]
+            )
 
         return explode_row
 
@@ -75,4 +80,10 @@ class Explode(Step):
         if not self.keep_empty:
             notes.filtered[EMPTY] += 1
             return ()
-        return (row._replace(value=row.value if self.as_ else {}, outer=outer, child=(*row.child, 0)),)
+        value = _without(row.value, self.as_) if self.as_ else {}
+        return (row._replace(value=value, outer=outer, child=(*row.child, 0)),)
+
+
+def _without(record: Value, name: str) -> Value:
+    """The record without a name that is an item's: what stood there before is none."""
+    return {key: each for key, each in record.items() if key != name} if type(record) is dict else record

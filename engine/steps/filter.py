@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated, Any, Literal, cast
 
 from engine.errors import RecordError
 from engine.language.expressions import Condition, condition_shape, decider
 from engine.language.fields import columns_of
 from engine.language.frames import Context, Frame, with_work
-from engine.language.scopes import Scope
-from engine.language.templates import Template, as_text
+from engine.language.paths import Path
+from engine.language.scopes import Scope, path_shape
+from engine.language.templates import Slot, Template
 from engine.language.values import Picked
 from engine.options import Pointer, Report
 from engine.registry import Doc, component
@@ -35,6 +37,8 @@ class Filter(Step):
         condition_shape(self.where, (*pointer, "where"), scope, report)
         if self.message and self.else_ == "filter":
             report("M501", (*pointer, "message"), "a message is said of rejects", "write `else: reject` beside it")
+        for slot in self.message.slots if self.message else ():
+            _check_slot(slot, (*pointer, "message"), scope, report)
         return self, scope.entering(scope.node, scope.parent)
 
     def worker(self, context: Context, notes: Notes) -> Worker:
@@ -56,7 +60,7 @@ class Filter(Step):
             return f"`{self.name}` does not hold: {self.where.text}"
         record = with_work(row.value, row.work)
         roots = {"unit": context.unit, "run": context.run, "vars": context.vars, "record": record}
-        return self.message.render(roots, as_text)
+        return self.message.say(roots)
 
     def picks(self, pointer: Pointer) -> Iterator[tuple[Picked, Pointer]]:
         """Its condition."""
@@ -70,3 +74,16 @@ class Filter(Step):
     def reads(self) -> Iterator[tuple[str, bool]]:
         """What its condition picks."""
         return columns_of((self.where,))
+
+
+def _check_slot(slot: Slot, pointer: Pointer, scope: Scope, report: Report) -> None:
+    """A slot of the record leads somewhere, as a path does."""
+    if slot.root != "record":
+        return
+    before = slot.span[0] + len("{record.")
+
+    def in_message(code: str, pointer: Pointer, message: str, help: str = "", **more: Any) -> None:
+        start, length = more.pop("span", (0, len(slot.key)))
+        report(code, pointer, message, help, span=(before + start, length), **more)
+
+    path_shape(replace(Path.parse(slot.key), head="$record"), pointer, scope, cast("Report", in_message))

@@ -15,6 +15,7 @@ from engine.language.fields import Use
 from engine.options import build
 from engine.records import MISSING, is_blank
 from engine.registry import resolvers
+from engine.rows.flow import Flow
 from engine.spec.compile import load
 from engine.spec.project import names_in
 from engine.trial import sample_of, tried
@@ -462,6 +463,31 @@ def test_an_example_as_data(said):
 def test_a_field_that_no_record_comes_to(said):
     Path("in/orders.jsonl").write_text(LINES.splitlines(keepends=True)[0])
     assert said("explain", "orders.yaml", "qty").endswith("\n\nexample: no record of the sample comes to this field\n")
+
+
+def test_a_record_that_was_asked_for(said, refused):
+    found = said("explain", "orders.yaml", "qty", "--record", "4")
+    assert (
+        "\nexample: record 4 of in/orders.jsonl, line 6\n" in found or "\nexample: record 4 of in/orders.jsonl" in found
+    )
+    assert found.count("example:") == 1
+    none = "\n\nexample: the sample has no record {} that comes to this field\n"
+    assert said("explain", "orders.yaml", "qty", "--record", "1").endswith(none.format(1))
+    assert said("explain", "orders.yaml", "qty", "--record", "99").endswith(none.format(99))
+    without = refused("explain", "orders.yaml", "--record", "4")
+    assert "error[U101]: `--record 4` is the record that a field is worked through for\n" in without
+    assert "error[U101]: `--record 0`: records count from 1\n" in refused(
+        "explain", "orders.yaml", "qty", "--record", "0"
+    )
+
+
+def test_fields_are_named_once_and_the_last_step_first(refused):
+    fields = ", ".join(f"f{at}: id" for at in range(20))
+    maps = f"steps:\n  - {{type: map, fields: {{{fields}, id: id}}}}\n  - {{type: map, fields: {{last: f1, id: id}}}}\n"
+    ends = "source: {type: files, path: in/*.jsonl}\nsink: {type: files, path: 'out/{unit.stem}.jsonl'}\n"
+    Path("twice.yaml").write_text(ends + "sample: in/orders.jsonl\n" + maps)
+    names = ", ".join(f"`f{at}`" for at in range(18))
+    assert f"= help: known: `last`, `id`, {names}, ...\n" in refused("explain", "twice.yaml", "zzzzz")
 
 
 def test_a_golden_shows_what_comes_in(said):

@@ -98,6 +98,60 @@ def test_a_second_run_has_nothing_to_do(engine):
     assert "no file is new" in said.stderr
 
 
+def test_units_of_another_version_of_the_spec_are_said(engine, project):
+    (project / "in" / "b.csv").write_text(ROWS)
+    engine("run", "stock.yaml")
+    (project / "stock.yaml").write_text(SPEC.replace("upper", "lower"))
+    again = "no file is new, 2 were done by another version of the spec; to do all again: engine run stock.yaml"
+    assert engine("run", "stock.yaml").stderr.splitlines()[-1] == f"next      {again} --full-refresh"
+    said = engine("run", "stock.yaml", "--dry-run").stderr
+    assert said.splitlines()[-1] == f"next      {again} --dry-run --full-refresh"
+    assert "look at what it made" not in said
+    assert "look at what it made" in engine("run", "stock.yaml", "--dry-run", "--full-refresh").stderr
+    (project / "in" / "b.csv").unlink()
+    assert "no file is new, 1 was done by another version of the spec" in engine("run", "stock.yaml").stderr
+
+
+def test_what_was_filtered_is_said_by_rule(engine, project):
+    steps = (
+        '- {type: filter, where: $unit.record > 1, name: first}\n  - {type: filter, where: qty != "7", name: seven}\n'
+    )
+    (project / "few.yaml").write_text(SPEC[SPEC.index("source") :].partition("mapping")[0].replace("sample: in/a.csv\n", "")
+                                      + f"steps:\n  {steps}" + 'sink: {type: files, path: "out/{unit.stem}.jsonl"}\n')  # fmt: skip
+    lines = engine("run", "few.yaml").stderr.splitlines()
+    assert lines[1:3] == ["books     read 3 = written 1 + filtered 2", "filtered  first 1, seven 1"]
+
+
+def test_more_codes_than_are_shown():
+    from collections import Counter
+    from types import SimpleNamespace
+
+    from engine.cli.summary import top_rejects
+
+    example = {"errors": [{"field": "qty", "message": "no"}]}
+    books = SimpleNamespace(rejects=Counter({"R211": 3, "R216": 2, "R201": 2, "R212": 1}))
+    assert list(top_rejects(books, {"R211": example}, lambda reject: "a.csv:2")) == [
+        "R211 × 3, such as a.csv:2: qty: no", "R201 × 2", "R216 × 2", "and 1 more code",
+    ]  # fmt: skip
+    books.rejects["R213"] = 1
+    assert list(top_rejects(books, {}, str))[-1] == "and 2 more codes"
+
+
+def test_rejects_of_map_go_to_a_file(engine, project):
+    said = engine("map", "stock.yaml", "in/a.csv", "--rejects", "-")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr == (
+        "error[U101]: `--rejects -`: the records go to standard output\n"
+        "   = help: name a file, as in `--rejects rejects.jsonl`\n"
+    )
+    assert not (project / "-").exists()
+    said = engine("map", "stock.yaml", "in/a.csv", "--rejects", "in")
+    assert said.returncode == 2
+    assert said.stderr.startswith("error[U109]: the rejects `in` cannot be written: Is a directory\n")
+    said = engine("map", "stock.yaml", "--parser", "csv", stdin=ROWS)
+    assert said.stderr.endswith("\nR211 × 1, such as line 3: qty: `N/A` is not a whole number\n")
+
+
 def test_set_reaches_the_output(engine, project):
     assert engine("run", "stock.yaml", "--set", "retailer=2").returncode == 0
     assert '"retailer":"2"' in (project / "out/a.jsonl").read_text()
@@ -144,7 +198,9 @@ def test_map_by_a_spec_and_by_a_mapping_file(engine, project):
     said = engine("map", "stock.yaml", "in/a.csv", "--rejects", "bad.jsonl")
     assert said.returncode == 4
     assert said.stdout.splitlines() == ['{"ref":"A1","qty":5,"retailer":"1"}', '{"ref":"C3","qty":7,"retailer":"1"}']
-    assert said.stderr == "read 3 = written 2 + rejected 1 (R211 1)\n"
+    assert said.stderr == (
+        "read 3 = written 2 + rejected 1\nR211 × 1, such as in/a.csv:3: qty: `N/A` is not a whole number\n"
+    )
     [reject] = (project / "bad.jsonl").read_text().splitlines()
     assert json.loads(reject)["raw"] == "b2,N/A"
     (project / "m.yaml").write_text("fields:\n  id: {source: order.id, resolver: text}\n")
@@ -153,6 +209,70 @@ def test_map_by_a_spec_and_by_a_mapping_file(engine, project):
     said = engine("map", "m.yaml", "-", "--parser", "csv", stdin="order\nx\n")
     assert said.returncode == 3
     assert "error[M209]: `order` is text here" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "rejects", "said"),
+    [
+        (["stock.yaml", "in/a.csv"], "in/../in/a.csv", "the rejects cannot be written to `in/../in/a.csv`: it is read here"),
+        (["stock.yaml", "in/a.csv"], "link.csv", "the rejects cannot be written to `link.csv`: it is read here"),
+        (["stock.yaml", "in/a.csv"], "stock.yaml", "the rejects cannot be written to `stock.yaml`: it is read here"),
+        (["stock.yaml:", "in/a.csv"], "stock.yaml", "the rejects cannot be written to `stock.yaml`: it is read here"),
+        (["stock.yaml", "in/a.csv"], "in", "the rejects `in` cannot be written: Is a directory"),
+        (["stock.yaml", "in/a.csv"], "no/bad.jsonl", "the rejects `no/bad.jsonl` cannot be written: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_map_writes_rejects_over_nothing_that_it_reads(engine, project, words, rejects, said):
+    os.link(project / "in/a.csv", project / "link.csv")
+    shown = engine("map", *words, "--rejects", rejects)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.stderr == f"error[U109]: {said}\n   = help: choose another path\n"
+    assert [(project / name).read_text() for name in ("in/a.csv", "stock.yaml")] == [ROWS, SPEC]
+
+
+def test_map_writes_rejects_over_no_standard_input(project):
+    command = [sys.executable, "-m", "engine", "map", "stock.yaml", "--rejects", "in/a.csv"]
+    with open(project / "in/a.csv") as rows:
+        env = {**os.environ, "PYTHONPATH": os.getcwd()}
+        shown = subprocess.run(command, cwd=project, stdin=rows, text=True, capture_output=True, env=env)
+    assert (shown.returncode, "U109" in shown.stderr) == (2, True)
+    assert (project / "in/a.csv").read_text() == ROWS
+
+
+SEMICOLONS = "parser: {type: csv, delimiter: ';'}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "content"),
+    [
+        (["x.jsonl"], '{"sku": "a", "qty": "1"}\n'),
+        (["x.csv"], "sku;qty\na;1\n"),
+        (["x.dat"], "sku;qty\na;1\n"),
+        (["x.jsonl", "--parser", "csv"], "sku;qty\na;1\n"),
+        (["x.csv", "--parser", "jsonl"], '{"sku": "a", "qty": "1"}\n'),
+    ],
+)
+def test_map_reads_by_the_option_the_extension_or_the_spec(engine, project, words, content):
+    (project / "stock.yaml").write_text(SPEC.replace("sample: in/a.csv\n", SEMICOLONS))
+    (project / words[0]).write_text(content)
+    said = engine("map", "stock.yaml", *words)
+    assert (said.returncode, said.stdout) == (0, '{"ref":"A","qty":1,"retailer":"1"}\n')
+
+
+def test_map_and_run_print_the_same_books(engine, project):
+    steps = """\
+steps:
+  - {type: explode, each: lines}
+  - {type: filter, where: q > 0}
+"""
+    spec = SPEC[: SPEC.index("mapping:")].replace("in/*.csv", "in/*.jsonl").replace("sample: in/a.csv\n", "")
+    (project / "stock.yaml").write_text(spec + steps + SPEC[SPEC.index("sink:") :])
+    (project / "in/a.jsonl").write_text(
+        '{"lines": [{"q": 0}, {"q": 1}, {"q": 0}]}\n{"lines": []}\n{"lines": [1, {"q": 2}]}\n'
+    )
+    mapped = engine("map", "stock.yaml", "in/a.jsonl").stderr.splitlines()[0]
+    assert mapped == "read 3 + created 3 = written 2 + rejected 1 + filtered 3"
+    assert f"books     {mapped}\n" in engine("run", "stock.yaml").stderr
 
 
 def test_show_resolves_and_hides_secrets(engine, project):
@@ -174,7 +294,11 @@ def test_rejects_are_listed_and_shown(engine):
     assert shown[0] == f"reject {reject_id}: record 2 of in/a.csv, line 3, byte 15"
     assert shown[-1] == "raw    b2,N/A"
     assert json.loads(engine("rejects", "ls", "stock.yaml", "--json").stdout)["id"] == reject_id
-    assert engine("rejects", "ls", "stock.yaml", "--code", "R999").stdout == ""
+    none = engine("rejects", "ls", "stock.yaml", "--code", "r212")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "no rejects with R212\n")
+    unknown = engine("rejects", "ls", "stock.yaml", "--code", "R2111")
+    assert unknown.returncode == 2
+    assert unknown.stderr == "error[U105]: `R2111` is not an error code\n   = help: did you mean `R211`?\n"
 
 
 def test_explain_prints_the_page_of_a_code(engine):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -102,11 +103,24 @@ def test_two_runs_give_the_same_bytes(orders):
         assert first.get(key) == second.get(key)
 
 
-def test_max_rejects_counts_children_against_records_read(orders):
+def test_max_rejects_counts_children_against_records_read_and_made(orders):
     orders.write(source=SOURCE, mapping=None, steps=STEPS, limits={"max_rejects": 1})
     report = orders.run()
-    assert error_of(report) == ("D201", "2 of 4 records were rejected, `max_rejects` allows 1")
+    assert error_of(report) == ("D201", "2 of 6 records were rejected, `max_rejects` allows 1")
     assert (orders.tree(), len(orders.rejects())) == ({}, 2)
+
+
+@pytest.mark.parametrize("times", [1, 1000])
+def test_a_share_of_what_one_record_became(orders, times):
+    steps = [{"type": "explode", "each": "lines"}, {"type": "map", "fields": {"q": {"source": "q", "resolver": "int"}}}]
+    orders.write(source=SOURCE, mapping=None, steps=steps, limits={"max_rejects": "70%"})
+    orders.put("a.jsonl", '{"lines": [{"q": "x"}, {"q": "y"}, {"q": 1}]}\n' * times)
+    report = orders.run()
+    assert (report.exit_code, report.books.as_dict()["rejected"]) == (0, 2 * times)
+    orders.write(source=SOURCE, mapping=None, steps=steps, limits={"max_rejects": "60%"})
+    message = error_of(orders.run(full_refresh=True))[1]
+    rejected, records = (int(count.replace(",", "")) for count in re.findall("[0-9,]+(?= )", message)[:2])
+    assert (rejected * 3, message.split(" ", 3)[3]) == (records * 2, "records were rejected, `max_rejects` allows 60%")
 
 
 def test_where_all_children_are_rejected_the_unit_is_refused(orders):
@@ -273,6 +287,35 @@ def test_a_damaged_lookup(priced):
     )
 
 
+@pytest.mark.parametrize(
+    ("index", "said"),
+    [
+        ("=int(rate)", "`int(rate)`: `1.08` is not a whole number: round it first, or use decimal"),
+        ("=[code, rate]", "a key is one value, found list: name what is looked up"),
+    ],
+)
+def test_an_index_that_fails(priced, index, said):
+    priced.put("rates.csv", "code,rate\nEUR,1\nUSD,1.08\n", "ref")
+    priced.write(source=SOURCE, lookups={"rates": {**RATES, "index": index}}, mapping=PRICED)
+    code, message = stopped(priced)
+    assert code == "D313"
+    assert message.startswith("the lookup `rates` is damaged: record ")
+    assert said in message
+    assert "`ref/rates.csv`, line " in message
+
+
+def test_bytes_of_a_lookup_count_unpacked_over_all_files(priced):
+    text = "code,rate\nEUR,1\n" + "X,1\n" * 5_000
+    priced.put("rates-1.csv.gz", gzip.compress(text.encode()), "ref")
+    priced.put("rates-2.csv.gz", gzip.compress(text.encode()), "ref")
+    lookup = {**RATES, "path": "ref/rates-*.csv.gz", "many": "first"}
+    for limit in ("30KB", "20100B"):
+        priced.write(source=SOURCE, lookups={"rates": lookup}, mapping=PRICED, limits={"lookup": limit})
+        assert stopped(priced)[0] == "D312"
+    priced.write(source=SOURCE, lookups={"rates": lookup}, mapping=PRICED, limits={"lookup": f"{2 * len(text)}B"})
+    assert priced.run().units != []
+
+
 def test_a_lookup_that_is_too_large(priced):
     priced.write(source=SOURCE, lookups={"rates": RATES}, mapping=PRICED, limits={"lookup": "10B"})
     assert stopped(priced) == ("D312", "the lookup `rates` has more than 10 bytes, and is held in memory")
@@ -362,6 +405,13 @@ SHOWN = [
 def test_a_secret_does_not_go_through_a_lookup_or_a_condition(priced, field):
     token = {"token": {"secret": True, "default": "hunter2"}}
     priced.write(source=SOURCE, vars=token, lookups={"rates": RATES}, mapping={"fields": {"x": field}})
+    assert set(problems(priced)) - {"M506"} == {"A201"}
+
+
+@pytest.mark.parametrize("index", ["=code + $vars.token", ["code", "$vars.token"], "[code, $vars.token] | [0]"])
+def test_a_secret_is_no_part_of_a_key(priced, index):
+    token = {"token": {"secret": True, "default": "hunter2"}}
+    priced.write(source=SOURCE, vars=token, lookups={"rates": {**RATES, "index": index}}, mapping=None)
     assert set(problems(priced)) - {"M506"} == {"A201"}
 
 

@@ -2,20 +2,24 @@
 
 import json
 import pickle
+import signal
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from engine import registry
 from engine.cli import main
-from engine.errors import OptionError, RecordError
+from engine.cli.console import guarded
+from engine.errors import Interrupted, OptionError, RecordError, Stop
 from engine.language.frames import Context, Frame
 from engine.records import MISSING, Digits, Instant
 from engine.resolvers import code
 
 SHOP = """
 import enum, functools
+from engine.errors import Interrupted, Stop
 from collections import OrderedDict, namedtuple
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -96,7 +100,8 @@ def wide(value):
 
 def fail(value):
     raise {"key": KeyError("no\\nrate"), "exit": SystemExit(3), "loud": ValueError(Loud()), "memory": MemoryError(),
-           "long": ValueError("x" * 1000), "stop": StopIteration()}[value]
+           "long": ValueError("x" * 1000), "stop": StopIteration(),
+           "break": KeyboardInterrupt("enough"), "signal": Stop(), "term": Interrupted.by(15)}[value]
 
 def recurse(value):
     return recurse(value)
@@ -326,6 +331,32 @@ def test_a_result_has_an_end():
 )
 def test_what_is_raised_rejects_the_record(name, message):
     assert refused("fail", name) == ("R261", message)
+
+
+@pytest.fixture
+def _handlers():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_only_a_signal_ends_the_run():
+    guarded(SimpleNamespace(__doc__="", arguments=lambda _: None, run=lambda _: 0), "none", [])
+    assert refused("fail", "break") == ("R261", "`shop_code:fail` raised KeyboardInterrupt: enough")
+    for name, error in (("signal", Stop), ("term", Interrupted)):
+        with pytest.raises(error):
+            called("fail", name)
+    with pytest.raises(Stop):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("_handlers")
+def test_without_the_command_line_each_break_may_be_a_signal():
+    with pytest.raises(KeyboardInterrupt):
+        called("fail", "break")
 
 
 def test_functions_of_the_wrong_value_or_without_end():

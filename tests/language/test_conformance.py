@@ -22,15 +22,14 @@ from engine.language.expressions import (
     expression_shape,
 )
 from engine.language.frames import Context, Frame
-from engine.language.grammar import parse_mapping
 from engine.language.scopes import Scope, vars_shape
 from engine.language.shapes import ANY, of_records, of_texts, type_of
 from engine.language.templates import Template, file_part
-from engine.language.typing import check_map
 from engine.options import build_component
 from engine.parsers import _lines
 from engine.records import MISSING, Batch, Damage, Digits, Instant
 from engine.rows.mapper import RowMapper
+from engine.steps.map import Map
 
 CASES = Path(__file__).parents[2] / "fixtures" / "conformance"
 READ = {
@@ -122,8 +121,9 @@ def evidence(group):
 def checked(group):
     """The group's mapping as a plan has it, and what check says of it."""
     report = Report()
-    mapping = parse_mapping(untag(group["mapping"]), (), report)
-    return check_map(mapping, *evidence(group), report), report
+    shape, types = evidence(group)
+    step, _ = Map.from_spec(untag(group["mapping"]), (), report).check(Scope(shape, types, shape, shape), (), report)
+    return step.mapping, report
 
 
 def mapped(mapper, record):

@@ -44,8 +44,9 @@ class Asking(Table):
     def answer(self):
         if self._noted:
             self.requests.append([list(key) for key in self._noted.values()])
-        self._known.update((key_of(key), self._held.find(key, {})) for key in self._noted.values())
-        self._noted = {}
+        noted, self._noted = self._noted, {}
+        self._known.update((key_of(key), self._held.find(key, {})) for key in noted.values())
+        return len(noted)
 
 
 class Setting:
@@ -278,6 +279,17 @@ def test_an_answer_that_fails_fails_the_unit():
 
     flow, _ = flow_of([PRICED], PRICES, Deaf)
     with pytest.raises(ConnectionError):
+        flow(batch_of(skus("a")))
+
+
+@pytest.mark.parametrize("before", [[], [{"type": "filter", "where": "true"}]])
+def test_a_table_that_learns_nothing_is_not_asked_for_ever(before):
+    class Dull(Asking):
+        def answer(self):
+            return 0
+
+    flow, _ = flow_of([*before, PRICED], PRICES, Dull)
+    with pytest.raises(RuntimeError, match="none learned a key"):
         flow(batch_of(skus("a")))
 
 

@@ -7,12 +7,15 @@ what this section names is in the language, and `check` says what to write inste
 
 - `true`, `false`, `null`; numbers such as `7`, `-7`, `7.50`; texts in `"` or `'`, with `\\ \" \' \n \t \u1234` in them;
   lists: `["A", "B"]`.
-- Fields by name: `qty`, `customer.email`, `lines[0].sku`, `$out.total`. What holds other signs, or is a keyword, stands
-  in `get`: `get("first-name")`, `get("lines[*].sku")`. A `-` between two names is a minus only with blanks around it.
+- Fields by name: `qty`, `customer.email`, `lines[0].sku` (not `lines.0.sku`), `$out.total`. What holds other signs, or
+  is a keyword, stands in `get`: `get("first-name")`, `get("lines[*].sku")`. A `-` between two names is a minus only
+  with blanks around it.
 - Operators: `+ - * / // %`; `== != < <= > >=`, also in chains (`0 < qty <= 9`); `in`, `not in`; `and`, `or`, `not`;
   `a if c else b`.
 - Calls: every resolver, the value first and then its options in their order or by name
-  (`round(price, 2, rounding="half_up")`), and the functions below.
+  (`round(price, 2, rounding="half_up")`), and the functions below. Options of `lookup`, `null_if`, `python` and what
+  works on lists and objects (`pick`, `sort`, ..) are written down, not computed; a path among them is a text:
+  `key="sku"`. An option that is a secret, such as the `key` of `hmac`, stands in `resolver: {..}` alone.
 - A loop, as the one argument of `sum`, `min`, `max`, `any` or `all`: `sum(i.qty * i.price for i in lines if i.ok)`.
   Its name hides a field of that name.
 
@@ -35,6 +38,12 @@ what this section names is in the language, and `check` says what to write inste
 - `and`, `or`, `if`, `coalesce`, `any` and `all` look only at what they need. What is missing is null in a list.
 - A loop takes its list as `each` does: a blank is no item, one object is a list of one. A blank among the values
   rejects; `if present(i.qty)` leaves it out.
+
+**For instance**
+
+- A date in one of two formats: `=date(day, format="%d/%m/%Y") if present(extract(day, "/")) else date(day)`.
+- A text within a text: `when: present(extract(currency, "EUR"))`.
+- A lookup by several keys: `=lookup(sku, "prices", key=["sku", "size"], field="price")`.
 
 **Limits**: 4,096 characters, 500 operators, 64 levels of brackets, numbers of 1,000 digits.
 """

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from engine.language.expressions.operators import TIMES
+from engine.language.expressions.refusals import quoted
 from engine.registry import NUMBERS
 
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_SPECIAL: Final = re.compile(r"[][\\.+*?(){}|^$]")
+_ESCAPED: Final = r"\\\g<0>"
+"""What a pattern does not take as it is written, and how it stands there."""
 
 
 def decided(said: str, type: str) -> str:
@@ -93,6 +97,16 @@ def _unquoted(text: str, wanted: str) -> str:
     return f", or `{text}` for the number" if _NUMBER.fullmatch(text) else ""
 
 
-def searched(said: str, type: str) -> str:
-    """What to write where `in` looks into no list."""
-    return f'write `present(extract({said}, ".."))` with a pattern' if type == "text" else "write a list: `[a, b]`"
+def searched(said: str, type: str, sought: object) -> str:
+    """What to write where `in` looks into no list; `sought` is a text where it is written down."""
+    if type != "text":
+        return "write a list: `[a, b]`"
+    if not isinstance(sought, str):
+        return f'write `present(extract({said}, ".."))` with a pattern'
+    return f"write `present(extract({said}, {quoted(_SPECIAL.sub(_ESCAPED, sought))}))`"
+
+
+def chosen(operands: Sequence[str], *, written: bool) -> str:
+    """What to write where `or` stands between values; `written` where the last is written down."""
+    first = f"the first that is not blank is `coalesce({', '.join(operands)})`"
+    return first if written else f"{first}; to ask, write `{' or '.join(f'present({each})' for each in operands)}`"

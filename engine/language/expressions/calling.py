@@ -11,7 +11,7 @@ from engine.errors import OptionError
 from engine.language.expressions.fitting import Raising, misfit, schema_of_option
 from engine.language.expressions.functions import AGGREGATES, EVALUATED, FUNCTIONS
 from engine.language.expressions.nodes import Area, Call, Function, Listing, Literal, Node, Pick
-from engine.language.expressions.refusals import CALLS
+from engine.language.expressions.refusals import CALLS, quoted
 from engine.language.expressions.scanning import Token
 from engine.language.paths import Path
 from engine.language.picking import Name
@@ -179,13 +179,23 @@ def _check_option(resolver: Resolver, option: Option, node: Node) -> None:
     if not _is_literal(node):
         if resolver.family in KNOWN_BEFORE:
             message = f"`{option.name}` of `{resolver.name}` is not known before the run"
-            raise OptionError("E113", message, "write it down", node.area)
+            raise OptionError("E113", message, _written_down(option, node), node.area)
     else:
         schema = schema_of_option(option)
         wrong = misfit(_literal(node), schema)
         if wrong:
             help = _meant(_literal(node), schema["enum"]) if "enum" in schema else option.doc.text
             raise OptionError("E110", f"`{option.name}` of `{resolver.name}` is {wrong}", help, node.area)
+
+
+def _written_down(option: Option, node: Node) -> str:
+    """How an option is written that names its paths: as texts."""
+    picks = node.entries if isinstance(node, Listing) else (node,)
+    texts = [quoted(each.path.text) for each in picks if isinstance(each, Pick)]
+    if len(texts) < len(picks):
+        return "write it down"
+    said = f"[{', '.join(texts)}]" if isinstance(node, Listing) else texts[0]
+    return f"write it down: `{option.name}={said}`"
 
 
 def _meant(value: Any, words: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from engine.language.calls import Place, call_shape
-from engine.language.expressions.advice import calculated, converted, decided, incomparable, searched, summed
+from engine.language.expressions.advice import calculated, chosen, converted, decided, incomparable, searched, summed
 from engine.language.expressions.expression import Condition, Expression
 from engine.language.expressions.fitting import types_of
 from engine.language.expressions.nodes import (
@@ -76,11 +76,7 @@ class _Checker:
 
     def decision(self, node: Node) -> Shape:
         """What has to be true or false."""
-        found = self.shape(node)
-        if found.type not in ("any", "bool"):
-            said = self.said(node)
-            self.problem("E203", f"`{said}` is {found.type}, not true or false", decided(said, found.type), node)
-        return BOOL
+        return self.decisions([(node, self.shape(node))])
 
     # ── what is written and what is picked ───────────────────────────────────────────────────────────────
 
@@ -166,7 +162,8 @@ class _Checker:
         other = self.shape(right)
         if other.type not in ("any", "list"):
             message = f"`{sign}` looks into a list, `{self.said(right)}` is {a(other.type)}"
-            return self.problem("E204", message, searched(self.said(left), other.type), right)
+            help = searched(self.said(right), other.type, getattr(left, "value", None))
+            return self.problem("E204", message, help, right)
         if other.item:
             self.compare("==", (left, shape.type), (right, other.item.type))
         return other
@@ -177,9 +174,12 @@ class _Checker:
         return self.decision(node.operand)
 
     def logic(self, node: Logic) -> Shape:
-        for operand in node.operands:
-            self.decision(operand)
-        return BOOL
+        shapes = [self.shape(operand) for operand in node.operands]
+        types = {shape.type for shape in shapes}
+        if node.word == "or" and "bool" not in types and shapes[-1].type != "any":
+            help = chosen([self.said(each) for each in node.operands], written=isinstance(node.operands[-1], Literal))
+            return self.problem("E203", "`or` stands between values that are not true or false", help, node)
+        return self.decisions(list(zip(node.operands, shapes, strict=True)))
 
     def choice(self, node: Choice) -> Shape:
         for condition, _ in node.branches:

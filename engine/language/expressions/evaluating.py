@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from engine.errors import OptionError, RecordError
+from engine.language.bounds import put_together
 from engine.language.calls import guarded
 from engine.language.expressions.aggregates import FOLDS, Unfit
 from engine.language.expressions.expression import Condition, Expression
@@ -92,8 +93,12 @@ class _Compiler:
 
     def listing(self, node: Listing) -> Make:
         """A list keeps the places of its entries: what is missing is null in it."""
-        makes = [self.value(entry) for entry in node.entries]
-        return lambda frame: [None if (value := make(frame)) is MISSING else value for make in makes]
+        makes, said = [self.value(entry) for entry in node.entries], self.words.said(node.area)
+
+        def listed(frame: Frame) -> Value:
+            return put_together([None if (value := make(frame)) is MISSING else value for make in makes], said)
+
+        return listed
 
     # ── operators ────────────────────────────────────────────────────────────────────────────────────────
 

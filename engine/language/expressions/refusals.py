@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import re
 from collections.abc import Mapping
 from typing import Final
@@ -68,6 +69,43 @@ def number_help(word: str) -> str:
     if word.endswith("."):
         return "write a digit behind the point: `5.0`"
     return f"numbers are `7`, `-7`, `7.50`; a text is `{quoted(shown(word))}`, a field `get({quoted(shown(word))})`"
+
+
+_MEMBER: Final = re.compile(r"""\[\s*(?P<quote>["'])(?P<name>[^"'\\]+)(?P=quote)\s*\]""")
+_SLICE: Final = re.compile(r"\[\s*(-?[0-9]*)\s*:\s*(-?[0-9]*)\s*\]")
+_GET: Final = re.compile(
+    r"""\s*\(\s*(?P<quote>["'])(?P<name>[^"'\\]+)(?P=quote)\s*(?:,\s*(?P<default>[^(),]+?)\s*)?\)"""
+)
+_NAME: Final = re.compile(r"[^\W\d]\w*")
+_STEP: Final = re.compile(r"[\w @:$-]+")
+
+
+def called_help(whole: str, rest: str) -> str:
+    """What to write where a value's method is called: of `get` the part that it takes, else the function around it."""
+    value, name = whole.rsplit(".", 1)
+    found = _GET.match(rest) if name == "get" else None
+    if found is None:
+        return f"a function comes first: `{name}({value})`"
+    part = _part(value, found["name"])
+    return f"write `coalesce({part}, {found['default']})`" if found["default"] else f"write `{part}`"
+
+
+def index_help(value: str, rest: str) -> str:
+    """What to write where brackets behind a value hold no whole number."""
+    if found := _MEMBER.match(rest):
+        return f"write `{_part(value, found['name'])}`"
+    if found := _SLICE.match(rest):
+        limits = ", ".join([found[1] or "0", *filter(None, [found[2]])])
+        return f"of a text write `slice({value}, {limits})`, of a list `get({quoted(value + found[0])})`"
+    return 'an index is a whole number: `lines[0]`, `lines[-1]`; for more write `get("..")`'
+
+
+def _part(value: str, name: str) -> str:
+    """A part of a value, by a name in quotes."""
+    if _NAME.fullmatch(name) and not keyword.iskeyword(name) and name not in ("true", "false", "null"):
+        return f"{value}.{name}"
+    step = name if _STEP.fullmatch(name) else quoted(name)
+    return f"get({quoted(f'{value}.{step}')})"
 
 
 def quoted(text: str) -> str:

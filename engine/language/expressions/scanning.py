@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from engine.errors import OptionError
-from engine.language.expressions.refusals import SIGNS, WORDS, number_help, quoted, shown
+from engine.language.expressions.refusals import SIGNS, WORDS, called_help, index_help, number_help, quoted, shown
 from engine.language.numbers import MAX_DIGITS
 from engine.language.paths import Path
 
@@ -154,9 +154,8 @@ def _path(text: str, start: int, at: int) -> Token:
     if text[at : at + 1] in (".", "["):
         raise _unfinished(text, start, at)
     if text[at:].lstrip(" \t\r\n").startswith("(") and "." in whole:
-        called = whole.rsplit(".", 1)
-        help = f"a function comes first: `{called[1]}({called[0]})`"
-        raise OptionError("E108", f"`{whole}` is called, as if values had methods", help, (start, len(whole)))
+        message = f"`{whole}` is called, as if values had methods"
+        raise OptionError("E108", message, called_help(whole, text[at:]), (start, len(whole)))
     return Token("path", whole, start, _parsed_path(whole, start))
 
 
@@ -188,7 +187,7 @@ def _check_name(name: str, text: str, start: int, end: int) -> None:
 def _unfinished(text: str, start: int, at: int) -> OptionError:
     """A step that is neither a name nor a whole number."""
     if text[at] == "[":
-        help = 'an index is a whole number: `lines[0]`, `lines[-1]`; for more write `get("..")`'
+        help = index_help(text[start:at], text[at:])
         return OptionError("E108", f"`{text[start:at]}[` is followed by no index", help, (at, 1))
     help = 'steps are names with dots between, without blanks; other signs stand in `get("..")`'
     return OptionError("E101", f"`{text[start:at]}.` is followed by no name", help, (at, 1))
@@ -308,8 +307,7 @@ def _no_operator(left: Token, right: Token) -> OptionError:
     if _is_text(left) and _is_text(right):
         return OptionError("E101", "two texts stand side by side", "join them with `+`", right.area)
     if right.text == "[":
-        return OptionError(
-            "E108", "`[` asks for a part of what is no name", "take it with `first`, `last` or a path", right.area
-        )
+        help = "take it with `first`, `last`, `slice` or a path"
+        return OptionError("E108", "`[` asks for a part of what is no name", help, right.area)
     message = f"nothing stands between `{shown(left.text)}` and `{shown(right.text)}`"
     return OptionError("E101", message, "write an operator, or a comma between arguments", right.area)
