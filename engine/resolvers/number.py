@@ -73,12 +73,12 @@ def int_(value: Any) -> int:
     A number becomes one where nothing is lost: `7.00` does, `1.5` is refused. Refuses blanks, separators,
     exponents, other scripts' digits.
     """
-    if type(value) is int and -LIMIT < value < LIMIT:
-        return value
-    if isinstance(value, str):
-        if value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS:
+    if type(value) is str:
+        if value.isdigit() and value.isascii() and len(value) <= MAX_DIGITS:
             return int(value)
         return _signed(value)
+    if type(value) is int and -LIMIT < value < LIMIT:
+        return value
     number = _given(value, "R211")
     if isinstance(number, int):
         return number
