@@ -18,9 +18,9 @@ from engine.options import groups_in, kind_word
 from engine.records import MISSING
 from engine.registry import KINDS, Component, Example, Option, Resolver, class_options, components, resolvers
 from engine.spec import lookups, project, scalars
+from engine.spec.saying import WORDS
 from engine.spec.schema import SCHEMAS
 from engine.spec.settings import ArchiveOptions, ExpectOptions, IndexOptions, LimitOptions, ValueOptions, VarOptions
-from engine.spec.validate import WORDS
 from engine.spelling import either
 
 GROUPS: Final = {"vars": VarOptions, "limits": LimitOptions, "expects": ExpectOptions, "archive": ArchiveOptions}

@@ -25,8 +25,9 @@ from engine.spec import reader
 from engine.spec.document import Document
 from engine.spec.located import Located, Problems
 from engine.spec.problems import Problem, at_key, at_value
+from engine.spec.saying import name_help
 from engine.spec.schema import NAME
-from engine.spec.validate import name_help, validate
+from engine.spec.validate import validate
 from engine.spelling import describe, listed, suggest
 
 PROJECT_FILE: Final = "engine.yaml"
