@@ -13,6 +13,8 @@ from engine.spec.scalars import meaning, shortened
 __all__ = ["Builder", "Frame"]
 
 DEPTH: Final = 100
+TOO_DEEP: Final = f"values may nest {DEPTH} deep"
+DEEP_HELP: Final = "no part of a spec nests so deep; is a bracket too many?"
 NODES: Final = 100_000
 PROBLEMS: Final = 100
 """After so many problems a reader stops: nobody reads on, and a hostile file must not fill the memory."""
@@ -121,8 +123,7 @@ class Builder:
             help = "move tables and lists of this size into files of their own"
             self.fail(node.start, node.end, "S107", f"a file may hold {NODES:,} values and keys", help=help)
         if depth > DEPTH:
-            help = "no part of a spec nests so deep; is a bracket too many?"
-            self.fail(node.start, node.end, "S107", f"values may nest {DEPTH} deep", help=help)
+            self.fail(node.start, node.end, "S107", TOO_DEEP, help=DEEP_HELP)
 
     def _place(self, node: Node) -> None:
         if not self.stack:

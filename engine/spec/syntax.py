@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
+from engine.spec.builder import DEEP_HELP, TOO_DEEP
 from engine.spec.document import Mark, Source
 from engine.spec.problems import Problem, at_mark
 from engine.spec.scalars import quoted, shortened
@@ -99,10 +100,16 @@ _SAYINGS: Final = {
 _NOT_QUOTES: Final = ("unexpected", "block sequence", "invalid Unicode", "hexdecimal", "directive")
 
 
+NESTED: Final = "exceeded maximum nesting depth"
+"""What libyaml says from 1,000 levels on, before it gives the events of any."""
+
+
 def explain(source: Source, error: Any, reads: Reads) -> Problem:
     """The problem behind an error of libyaml. `reads` tries the lines that might be proposed."""
     saying = _SAYINGS.get(error.problem) or Saying(f"YAML cannot read this: {error.problem}")
     first = error.context_mark or error.problem_mark
+    if error.problem == NESTED:
+        return at_mark(source, _mark(source, error.problem_mark.index), "S107", TOO_DEEP, help=DEEP_HELP)
     if (cut := _commented(source, first.line, error, reads)) is not None:
         return cut
     at = first.index if saying.at_context else error.problem_mark.index
