@@ -12,8 +12,8 @@ from engine import dialect, golden
 from engine.catalogue import catalogue
 from engine.language import expressions, grammar, paths, templates
 from engine.language.expressions.functions import FUNCTIONS
-from engine.language.grammar import FIELD_KEYS
 from engine.language.jsontext import encode
+from engine.language.keys import FIELD_KEYS
 from engine.options import groups_in, kind_word
 from engine.records import MISSING
 from engine.registry import KINDS, Component, Example, Option, Resolver, class_options, components, resolvers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from engine.language.grammar import FIELD_KEYS, MAPPING_KEYS
+from engine.language.keys import FIELD_KEYS, MAPPING_KEYS
 from engine.options import Pointer
 
 TRANSFORMS: Final = (

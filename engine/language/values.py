@@ -78,13 +78,17 @@ def picker(picked: Picked) -> Callable[[Frame], Value]:
 
 def first_picker(several: Sequence[Picked]) -> Callable[[Frame], Value]:
     """The first value that is not blank; missing where all are. What comes after it is not looked at."""
-    if len(several) == 1:
-        return picker(several[0])
-    pickers = [picker(each) for each in several]
+    return first_of([picker(each) for each in several])
 
-    def first(frame: Frame) -> Value:
-        for pick in pickers:
-            value = pick(frame)
+
+def first_of(getters: Sequence[Callable[[Any], Value]]) -> Callable[[Any], Value]:
+    """The function that gives the first value of several that is not blank; missing where all are."""
+    if len(getters) == 1:
+        return getters[0]
+
+    def first(node: Any) -> Value:
+        for get in getters:
+            value = get(node)
             if not is_blank(value):
                 return value
         return MISSING

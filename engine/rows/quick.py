@@ -16,7 +16,7 @@ from engine.language.fields import Field, Use
 from engine.language.paths import Path
 from engine.language.picking import Name, take
 from engine.language.picking import Step as PathStep
-from engine.language.values import Picked
+from engine.language.values import Picked, first_of
 from engine.records import MISSING, Value, is_blank
 from engine.rows.makers import as_list
 from engine.rows.steps import Step, compile_checks, compile_use, on_blank
@@ -68,7 +68,7 @@ def _made(made: Field) -> tuple[str | None, Get | None, Step | None]:
     gets = [_quick_path(source) for source in made.sources]
     if any(get is None for get in gets):
         return None, None, None
-    key, get = gets[0] if len(gets) == 1 else ("", _first([_got(*each) for each in gets if each]))  # type: ignore[misc]
+    key, get = gets[0] if len(gets) == 1 else ("", first_of([_got(*each) for each in gets if each]))  # type: ignore[misc]
     if made.maker == "source":
         return key, get, step
     relative = _inside(made, _got(key, get))
@@ -151,17 +151,6 @@ DIVES: Sequence[Callable[..., Get]] = (_two, _three)
 def _got(key: str | None, get: Get | None) -> Get:
     """The function that gives the value, whether by a name or not."""
     return get or (lambda node: node.get(key, MISSING))
-
-
-def _first(gets: Sequence[Get]) -> Get:
-    def first(node: Any) -> Value:
-        for get in gets:
-            value = get(node)
-            if not is_blank(value):
-                return value
-        return MISSING
-
-    return first
 
 
 def _checked(made: Field, get: Get, step: Step | None) -> Get:

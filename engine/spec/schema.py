@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine import registry
-from engine.language.grammar import FIELD_KEYS, MAPPING_KEYS
+from engine.language.keys import FIELD_KEYS, MAPPING_KEYS
 from engine.options import object_schema
 from engine.registry import KINDS, class_options
 from engine.spec.settings import ArchiveOptions, ExpectOptions, IndexOptions, LimitOptions, ValueOptions, VarOptions

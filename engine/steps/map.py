@@ -9,7 +9,8 @@ from typing import Any
 from engine.errors import RecordError
 from engine.language.fields import FieldMap, columns_read, picks_of, walk
 from engine.language.frames import Context, Frame
-from engine.language.grammar import MAPPING_KEYS, parse_mapping
+from engine.language.grammar import parse_mapping
+from engine.language.keys import MAPPING_KEYS
 from engine.language.scopes import Scope
 from engine.language.typing import check_in
 from engine.language.values import Picked
