@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, BinaryIO, ClassVar, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, Protocol
 
 from engine.errors import RecordError
 from engine.records import Batch, Value
@@ -14,12 +15,21 @@ from engine.records import Batch, Value
 Roots = Mapping[str, Mapping[str, Any]]
 """What templates see: the keys of `unit`, `run` and `vars`."""
 
+NO_ROOTS: Final[Roots] = MappingProxyType({})
+
 
 class Limits(NamedTuple):
-    """What one record may take: bytes as read, and levels of nesting."""
+    """What input may take: bytes of a record as read, levels that it nests, how far a file may unpack, and memory.
+
+    `ratio` is of bytes unpacked to bytes read; `window` bytes that a zstd stream may look back over; `page` bytes of
+    one Parquet page, unpacked.
+    """
 
     record: int = 16 * 2**20
     depth: int = 256
+    ratio: int = 200
+    window: int = 128 * 2**20
+    page: int = 64 * 2**20
 
 
 class Stat(NamedTuple):
@@ -119,13 +129,38 @@ class Source(ABC):
         return self.type
 
 
+Tree = Mapping[str, Any]
+"""Names to what is below them, again a Tree; `*` stands for every name."""
+
+
+class Needs(NamedTuple):
+    """What the steps read of a record, as a parser may use it.
+
+    `reads` is None where they take the whole record, else the names that they read and, below each, what they read of
+    it (None: all of it). `lists` leads to what they use as a list: a Tree whose leaves are the lists, with `[]` below
+    a list for what its items hold.
+    """
+
+    reads: Tree | None = None
+    lists: Tree = MappingProxyType({})
+
+
 class Parser(ABC):
-    """Bytes to records. `text_values`: every value is text until a resolver names another type."""
+    """Bytes to records. `text_values`: every value is text until a resolver names another type.
+
+    `seeks`: it reads a file in any order, and is given one that can be sought. `suffixes` are the extensions that
+    name it.
+    """
 
     component_kind: ClassVar[str] = "parser"
     type: ClassVar[str]
     text_values: ClassVar[bool] = False
+    seeks: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = ()
+
+    def bound(self, needs: Needs) -> Parser:
+        """The same parser for steps that need no more than this."""
+        return self
 
     @abstractmethod
     def batches(self, stream: BinaryIO, limits: Limits) -> Iterator[Batch]:
@@ -163,12 +198,20 @@ class Formatter(ABC):
     component_kind: ClassVar[str] = "formatter"
     type: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]] = ()
+    content_type: ClassVar[str] = "application/octet-stream"
     cells: ClassVar[bool] = False
     """Whether a field is one cell: no list, no object."""
 
+    def bound(self, shape: Any, pointer: Any, report: Any) -> Formatter:
+        """The same formatter for records of this shape (`engine.language.shapes.Shape`).
+
+        What it cannot write of them is reported at the formatter's place in the spec (`engine.options.Report`).
+        """
+        return self
+
     @abstractmethod
-    def encoder(self, columns: Sequence[str]) -> Encoder:
-        """A new output; `columns` are the mapped fields in the order written."""
+    def encoder(self, columns: Sequence[str], roots: Roots = NO_ROOTS) -> Encoder:
+        """A new output; `columns` are the mapped fields in the order written, `roots` what templates see."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from engine.language.frames import Context, Frame
 from engine.language.indexes import IndexedTable, ValueTable
 from engine.language.tables import Key, Table, Tables
 from engine.language.values import picker
+from engine.parsers._input import batches_of
 from engine.plan import Lookup, Plan
 from engine.records import Batch, Damage, Value, is_blank
-from engine.storage.packing import unpacked
 
 HELP: Final = "mend the file, or leave the record out of it"
 
@@ -60,8 +60,7 @@ def _read(lookup: Lookup, store: Store, unit: Unit, limits: Limits, left: _Left)
     """The records of one file."""
     assert lookup.parser  # noqa: S101 - as above
     with Reading(store, unit.stat) as reading:
-        stream = unpacked(reading, unit.stat.path, getattr(lookup.parser, "compression", "none"))
-        yield from lookup.parser.batches(cast("BinaryIO", _Counted(stream, left)), limits)
+        yield from batches_of(lookup.parser, reading, unit.stat.path, limits, left.counted)
         reading.verify()
 
 
@@ -83,6 +82,10 @@ class _Left:
     def __init__(self, name: str, most: int) -> None:
         self._name, self._most, self._left = name, most, most
 
+    def counted(self, stream: BinaryIO) -> BinaryIO:
+        """The stream, whose bytes count as they are read, unpacked: a small file may hold much."""
+        return cast("BinaryIO", _Counted(stream, self))
+
     def spend(self, count: int) -> None:
         """So many bytes more."""
         self._left -= count
@@ -92,7 +95,7 @@ class _Left:
 
 
 class _Counted:
-    """A stream whose bytes count as they are read, unpacked: a small file may hold much."""
+    """A stream whose bytes count as they are read."""
 
     def __init__(self, stream: BinaryIO, left: _Left) -> None:
         self._stream, self._left = stream, left

@@ -23,10 +23,10 @@ from engine.errors import ChangedError, EngineError, Interrupted, StoreError, in
 from engine.kinds import Unit
 from engine.language.frames import Context
 from engine.lookups import opened
+from engine.parsers._input import batches_of
 from engine.plan import Plan
 from engine.records import Batch
 from engine.rows.flow import Flow
-from engine.storage.packing import unpacked
 from engine.storage.refusals import store_error
 
 GROUP_UNITS: Final = 64
@@ -112,8 +112,7 @@ def stream(held: Claim, session: Session, report: Report, attempt: Attempt) -> N
     attempt.open()
     settle(attempt.unit.stat)
     with Reading(held.places.source, attempt.unit.stat) as reading:
-        unpacking = unpacked(reading, attempt.unit.stat.path, getattr(plan.parser, "compression", "none"))
-        for batch in limited(plan.parser.batches(unpacking, plan.limits), left):
+        for batch in limited(batches_of(plan.parser, reading, attempt.unit.stat.path, plan.limits), left):
             attempt.books.count_read(len(batch))
             for mapped in flow.parts(batch):
                 attempt.take(batch, mapped)

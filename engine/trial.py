@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from engine.errors import UsageError
-from engine.kinds import Limits, Parser, Stat
+from engine.kinds import Stat, Store
 from engine.language.frames import Context
 from engine.language.tables import Tables
 from engine.lookups import opened
+from engine.parsers._input import batches_of
 from engine.plan import Plan
 from engine.records import Batch, Damage, Instant, Place, Reject, Table, Value
 from engine.rows.flow import Flow
 from engine.sources.files import Files, unit_of
 from engine.spec.evidence import golden_input
-from engine.storage.packing import unpacked
+from engine.storage.local import LocalStore
 
 
 class Tried(NamedTuple):
@@ -35,16 +36,9 @@ class Tried(NamedTuple):
     filtered: Mapping[str, int] = {}
 
 
-def tried(
-    stream: BinaryIO,
-    parser: Parser,
-    flow: Flow,
-    limits: Limits,
-    *,
-    one_by_one: bool = False,
-) -> Iterator[Tried]:
-    """Each record of a stream in order: what became of it, or that it was filtered; `flow` keeps the counts."""
-    for batch in parser.batches(stream, limits):
+def tried(batches: Iterable[Batch], flow: Flow, *, one_by_one: bool = False) -> Iterator[Tried]:
+    """Each record in order: what became of it, or that it was filtered; `flow` keeps the counts."""
+    for batch in batches:
         for part in singles(batch) if one_by_one else (batch,):
             before = flow.notes.filtered.copy()
             for made in _fates(flow, part):
@@ -86,32 +80,44 @@ class _Single(Batch):
 
 
 class Sample(NamedTuple):
-    """Records that show what comes in: the file as the user finds it, its stream, and what the steps see."""
+    """Records that show what comes in: the file as the user finds it, its records, and what the steps see."""
 
     path: str
-    stream: BinaryIO
+    batches: Iterator[Batch]
     context: Context
 
 
 @contextmanager
 def sample_of(plan: Plan) -> Iterator[Sample]:
     """The plan's sample, opened; else the first file that its source matches, else the first input of its golden."""
-    path = plan.sample or _first_file(plan) or _golden(plan)
-    if not path:
+    found = _on_disk(plan.sample) or _first_file(plan) or _on_disk(_golden(plan))
+    if not found:
         message = f"`{plan.name}` has no sample, and no file matches its source"
         raise UsageError("U107", message, "add `sample:` with a file that shows what comes in")
+    store, stat = found
     tables = opened(plan, datetime.now(UTC), Context(plan.vars, {}, {}))
-    name, size = os.path.relpath(path, plan.folder), os.path.getsize(path)
-    with open(path, "rb") as raw:
-        stream = unpacked(raw, path, getattr(plan.parser, "compression", "none"))
-        yield Sample(os.path.relpath(path), stream, context_of(name, size, dict(plan.vars), plan.name, tables))
+    full = store.show(stat.path)
+    name = os.path.relpath(full, plan.folder) if isinstance(store, LocalStore) else stat.path
+    with closing(store.open(stat.path)) as raw:
+        batches = batches_of(plan.parser, raw, stat.path, plan.limits)
+        yield Sample(full, batches, context_of(name, stat.size, dict(plan.vars), plan.name, tables))
 
 
-def _first_file(plan: Plan) -> str:
-    """The first file that the source matches, empty for none."""
+Found = tuple[Store, Stat]
+
+
+def _on_disk(path: str) -> Found | None:
+    """A file of this machine."""
+    store = LocalStore(os.path.dirname(os.path.abspath(path)))
+    stat = store.stat(os.path.basename(path)) if path else None
+    return (store, stat) if stat else None
+
+
+def _first_file(plan: Plan) -> Found | None:
+    """The first file that the source matches."""
     store = plan.source_end.store()
     unit = next(iter(plan.source.units(store, {"vars": plan.vars}, datetime.now(UTC))), None)
-    return os.path.join(store.address["base"], unit.stat.path) if unit else ""
+    return (store, unit.stat) if unit else None
 
 
 def _golden(plan: Plan) -> str:

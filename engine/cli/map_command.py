@@ -23,6 +23,7 @@ from engine.language.scopes import vars_shape
 from engine.language.shapes import ANY, of_texts
 from engine.language.tables import Tables
 from engine.lookups import opened
+from engine.parsers._input import batches_of
 from engine.registry import components, find_component
 from engine.rows.flow import Flow, Step
 from engine.spec import reader
@@ -30,7 +31,6 @@ from engine.spec.compile import by_suffix, load
 from engine.spec.mapping_files import checked_map, is_spec
 from engine.spec.project import split
 from engine.spelling import listed
-from engine.storage.packing import unpacked
 from engine.trial import Tried, context_of, tried
 
 PARSER_HELP: Final = (
@@ -66,10 +66,10 @@ def run(options: argparse.Namespace) -> int:
     """Lead each record through the steps; exit 4 where any was rejected."""
     _check_rejects(options)
     job, books, examples = _job(options), Books(), dict[str, dict[str, Any]]()
-    with _opened(options.input, job.parser) as (stream, size), _rejects_file(options.rejects) as rejects:
+    with _opened(options.input) as (stream, size), _rejects_file(options.rejects) as rejects:
         flow = Flow(job.steps, context_of(options.input, size, job.vars, job.name, job.tables))
         try:
-            for record in tried(stream, job.parser, flow, job.limits):
+            for record in tried(batches_of(job.parser, stream, options.input, job.limits), flow):
                 _count(record, books)
                 for output in record.outputs:
                     out_bytes(encode(output) + b"\n")
@@ -129,7 +129,7 @@ def _parser(options: argparse.Namespace, own: Parser | None) -> Parser:
 
 
 @contextmanager
-def _opened(path: str, parser: Parser) -> Iterator[tuple[BinaryIO, int]]:
+def _opened(path: str) -> Iterator[tuple[BinaryIO, int]]:
     if path == "-":
         yield sys.stdin.buffer, 0
         return
@@ -139,7 +139,7 @@ def _opened(path: str, parser: Parser) -> Iterator[tuple[BinaryIO, int]]:
         help = "name a file, or `-` for standard input"
         raise UsageError("U108", f"`{path}` cannot be read: {error.strerror}", help) from error
     with raw:
-        yield unpacked(raw, path, getattr(parser, "compression", "none")), os.path.getsize(path)
+        yield raw, os.path.getsize(path)
 
 
 def _check_rejects(options: argparse.Namespace) -> None:

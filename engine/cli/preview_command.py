@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     width = 0 if options.full else shutil.get_terminal_size((0, 0)).columns
     with sample_of(plan) as sample:
         flow = Flow(plan.steps, sample.context)
-        records = tried(sample.stream, plan.parser, flow, plan.limits, one_by_one=True)
+        records = tried(sample.batches, flow, one_by_one=True)
         shown = sum(_show(record, options.json, width) for record in islice(records, options.n))
     say(f"{shown} record{'s' if shown != 1 else ''} of {sample.path}; nothing was written")
     return 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from engine.errors import RecordError
 from engine.explaining.saying import called
@@ -19,7 +19,7 @@ from engine.language.shapes import SAMPLE_RECORDS
 from engine.language.tables import Unanswered
 from engine.language.values import picker
 from engine.plan import Plan
-from engine.records import MISSING, Damage, FieldError, Place, Value, is_blank
+from engine.records import MISSING, Batch, Damage, FieldError, Place, Value, is_blank
 from engine.registry import Resolver
 from engine.rows.compiler import RowCompiler
 from engine.rows.failures import DroppedItem, Failures, Notes, field_error
@@ -71,16 +71,16 @@ def worked(plan: Plan, step: int, wanted: Field, number: int | None = None) -> W
     with sample_of(plan) as sample:
         probe = _Probe(wanted)
         through = _through(plan, step, probe, sample.context)
-        for place, value in _records(plan, sample.stream, number):
+        for place, value in _records(sample.batches, number):
             _lead(Row(value, place.number, value), through, sample.context)
             if probe.made:
                 return Worked(sample.path, place, probe.made[:MOST], len(probe.made) - MOST)
     return None
 
 
-def _records(plan: Plan, stream: Any, number: int | None) -> Iterator[tuple[Place, Value]]:
+def _records(batches: Iterator[Batch], number: int | None) -> Iterator[tuple[Place, Value]]:
     """The first records of the sample that are whole, or the one of a number."""
-    for batch in plan.parser.batches(stream, plan.limits):
+    for batch in batches:
         for at, value in enumerate(batch.values):
             if batch.number + at > (number or SAMPLE_RECORDS):
                 return

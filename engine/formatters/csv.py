@@ -9,7 +9,7 @@ from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
 from engine.errors import OptionError, RecordError
-from engine.kinds import Encoder, Formatter
+from engine.kinds import NO_ROOTS, Encoder, Formatter, Roots
 from engine.language.jsontext import encode
 from engine.records import Value
 from engine.registry import Doc, component
@@ -37,7 +37,7 @@ class Csv(Formatter):
         if self.delimiter == self.quote:
             raise OptionError("S209", "`delimiter` and `quote` are the same character", "change one of them")
 
-    def encoder(self, columns: Sequence[str]) -> Encoder:
+    def encoder(self, columns: Sequence[str], roots: Roots = NO_ROOTS) -> Encoder:
         """A new output; without mapped columns the first record names them."""
         return _Rows(self, columns if self.columns == "mapped" else self.columns)
 

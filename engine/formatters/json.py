@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar
 
-from engine.kinds import Encoder, Formatter
+from engine.kinds import NO_ROOTS, Encoder, Formatter, Roots
 from engine.language.jsontext import encode, pretty
 from engine.records import Value
 from engine.registry import Doc, component
@@ -19,7 +19,7 @@ class Json(Formatter):
 
     pretty: Annotated[bool, Doc("Indent by two blanks, one member a line.")] = False
 
-    def encoder(self, columns: Sequence[str]) -> Encoder:
+    def encoder(self, columns: Sequence[str], roots: Roots = NO_ROOTS) -> Encoder:
         """A new output."""
         return _List(self.pretty)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from engine.kinds import Encoder, Formatter
+from engine.kinds import NO_ROOTS, Encoder, Formatter, Roots
 from engine.language.jsontext import encode_lines
 from engine.records import Value
 from engine.registry import component
@@ -17,7 +17,7 @@ class Jsonl(Formatter):
 
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
 
-    def encoder(self, columns: Sequence[str]) -> Encoder:
+    def encoder(self, columns: Sequence[str], roots: Roots = NO_ROOTS) -> Encoder:
         """A new output."""
         return _Lines()
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO, Final, Literal, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
-from engine.kinds import Limits, Parser
+from engine.kinds import Limits
 from engine.records import Batch, Damage, Span
-from engine.registry import Doc
 
 BLOCK: Final = 1 << 15
 """Small enough for the records of a block to stay in the processor's cache: a third faster than 1 MiB."""
@@ -39,16 +37,6 @@ class Oversize(NamedTuple):
         message = f"the record has {self.size:,} bytes, the limit is {limit:,}: raise `limits.record`"
         values: Sequence[Any] = [Damage("R104", message, f"sha256 {self.sha256}")]
         return Batch(self.kept, self.offset, number, lambda: values, lambda: [Span(self.line, 0, self.size)])
-
-
-@dataclass(frozen=True, kw_only=True)
-class LineParser(Parser):
-    """What the parsers of line formats share."""
-
-    compression: Annotated[
-        Literal["infer", "none", "gzip"],
-        Doc("How the input is compressed; `infer` goes by the extension (`.gz`)."),
-    ] = "infer"
 
 
 def blocks(stream: BinaryIO, limits: Limits) -> Iterator[Block | Oversize]:

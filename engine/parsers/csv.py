@@ -10,7 +10,8 @@ from typing import Annotated, BinaryIO, ClassVar, Literal, cast
 
 from engine.errors import OptionError, UnitError
 from engine.kinds import Limits
-from engine.parsers._lines import Block, LineParser, Oversize, blocks
+from engine.parsers._input import Packed
+from engine.parsers._lines import Block, Oversize, blocks
 from engine.parsers._rows import Dialect, Row, Rows
 from engine.records import Batch, Damage, Table, Value
 from engine.registry import Doc, component
@@ -28,7 +29,7 @@ class Header:
 
 
 @component("csv", "parser", examples=[{"type": "csv"}, {"type": "csv", "delimiter": ";", "trim": True}])
-class Csv(LineParser):
+class Csv(Packed):
     """Delimited text with one record a row; every value is text, nothing is trimmed unless asked.
 
     The first row names the columns, unless `names` does. A row with another number of cells, or with bytes

@@ -9,13 +9,14 @@ from typing import BinaryIO, ClassVar
 from engine.errors import RecordError
 from engine.kinds import Limits
 from engine.language.jsontext import decode, decode_lines, deeper_than, most_brackets
-from engine.parsers._lines import LineParser, Oversize, blocks
+from engine.parsers._input import Packed
+from engine.parsers._lines import Oversize, blocks
 from engine.records import Batch, Damage, Span, Value
 from engine.registry import component
 
 
 @component("jsonl", "parser", examples=[{"type": "jsonl"}])
-class Jsonl(LineParser):
+class Jsonl(Packed):
     """JSON lines: one JSON value a line, blank lines skipped.
 
     Integers keep any size, fractions their digits. Of repeated keys in one object the last counts. A line

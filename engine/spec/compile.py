@@ -15,6 +15,7 @@ from engine.options import INVALID, Pointer, build_component, convert
 from engine.plan import Archive, Contract, End, Lookup, Plan
 from engine.registry import components
 from engine.rows.flow import Step, UnknownStep
+from engine.rows.needs import needs_of
 from engine.sources.files import Files, strip_compression
 from engine.spec import reader
 from engine.spec.checks import check_cells, check_messages, check_places, check_secrets, check_slots
@@ -81,11 +82,14 @@ class Compiler:
         parser, sink = self._parser(source), self._with_formatter(sink)
         limits = self._settings("limits", LimitOptions)
         archive = self._settings("archive", ArchiveOptions)
-        reading = Limits() if limits is INVALID else Limits(limits.record, limits.depth)
+        reading = Limits() if limits is INVALID else limits.reading
         lookups = self._lookups(reading)
         steps, steps_doc = self._steps()
+        if parser is not INVALID:
+            parser = parser.bound(needs_of([step for _, step in steps]))
         shape = Shape() if INVALID in (source, parser) else self._shape(parser, source, reading)
         steps, shape = self._check_steps(steps, shape, lookups)
+        sink = self._bound(sink, shape)
         contract = self._contract(shape)
         check_cells(steps, sink, shape, self.problems)
         made = {name: lookup for name, (lookup, _) in lookups.items()}
@@ -155,6 +159,14 @@ class Compiler:
             self.problems("S202", ("sink", "path"), "the extension names no formatter", help)
             return INVALID
         return replace(sink, formatter=found)
+
+    def _bound(self, sink: Any, shape: Shape) -> Any:
+        """The sink with its formatter for records of this shape."""
+        formatter = getattr(sink, "formatter", None)
+        if formatter is None:
+            return sink
+        bound = formatter.bound(shape, ("sink", "formatter"), self.problems)
+        return sink if bound is formatter else replace(sink, formatter=bound)
 
     def _settings(self, key: str, cls: type) -> Any:
         return convert(cls, self.doc.get(key) or {}, (key,), self.problems)

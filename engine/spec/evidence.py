@@ -11,9 +11,9 @@ from typing import Any
 
 from engine.kinds import Limits, Parser, Source, Store, Unit
 from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_names, of_records, of_texts
+from engine.parsers._input import batches_of, names_in
 from engine.records import Damage, Value
 from engine.storage.local import LocalStore
-from engine.storage.packing import unpacked
 
 FIXTURES = "fixtures"
 
@@ -30,7 +30,7 @@ def shape_of(parser: Parser, sample: str, golden: str, limits: Limits) -> Shape:
 
 def _names(parser: Parser, path: str, limits: Limits) -> list[str] | None:
     with open(path, "rb") as raw:
-        found = parser.names_of(unpacked(raw, path, getattr(parser, "compression", "none")), limits)
+        found = names_in(parser, raw, path, limits)
     return list(found) if found else None
 
 
@@ -41,8 +41,7 @@ def records_of(parser: Parser, path: str, limits: Limits) -> Iterator[Value]:
 
 
 def _decoded(parser: Parser, raw: Any, path: str, limits: Limits) -> Iterator[Value]:
-    stream = unpacked(raw, path, getattr(parser, "compression", "none"))
-    for batch in parser.batches(stream, limits):
+    for batch in batches_of(parser, raw, path, limits):
         yield from (value for value in batch.values if not isinstance(value, Damage))
 
 

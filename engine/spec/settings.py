@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from engine.kinds import Parser
+from engine.kinds import Limits, Parser
 from engine.language.quantities import Share, Size
 from engine.language.tables import Many, Miss
 from engine.language.templates import Template
@@ -46,6 +46,16 @@ class LimitOptions:
         16 * 2**20
     )
     depth: Annotated[int, Doc("Levels that one record may nest.", min=1, max=900)] = 256
+    ratio: Annotated[int, Doc("Bytes that a compressed file may unpack to, for each byte of it.", min=1)] = 200
+    window: Annotated[Size, Doc("Bytes that a zstd file may look back over: they are in memory.")] = Size(128 * 2**20)
+    page: Annotated[Size, Doc("Bytes that one page of a Parquet file may have, unpacked: it is in memory.")] = Size(
+        64 * 2**20
+    )
+
+    @property
+    def reading(self) -> Limits:
+        """What parsers keep to."""
+        return Limits(self.record, self.depth, self.ratio, self.window, self.page)
 
 
 @dataclass(frozen=True, kw_only=True)

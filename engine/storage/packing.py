@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
 import zlib
 from typing import Any, BinaryIO, cast
 
@@ -21,9 +20,7 @@ class _Gunzip:
     """A gzip stream whose damage is an error of the unit."""
 
     def __init__(self, raw: Any) -> None:
-        # a file that is buffered already stays its owner's to close: a second buffer would close it unasked
-        buffered = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw, 1 << 17)
-        self._file = gzip.GzipFile("", "rb", fileobj=cast("BinaryIO", buffered))
+        self._file = gzip.GzipFile("", "rb", fileobj=raw)  # no buffer of ours, which would close it unasked
 
     def read(self, size: int = -1) -> bytes:
         """The next unpacked bytes."""
