@@ -604,7 +604,7 @@ def test_blanks_and_rejects_are_foretold(spec):
     facts = {each.made.path: each for each in walk(facts_of(plan)[-1].fields)}
     top = {each.made.target[0]: each for each in facts_of(plan)[-1].fields if len(each.made.target) == 1}
     with sample_of(plan) as sample:
-        for record in tried(sample.stream, plan.parser, Flow(plan.steps, sample.context), plan.limits):
+        for record in tried(sample.batches, Flow(plan.steps, sample.context)):
             for error in (error for reject in record.rejects if reject.stage == "map" for error in reject.errors):
                 field = facts[re.sub(r"\[([0-9]+)\]", "", error.field)]
                 foreign = any(use.resolver.dialect for use in field.made.chain)  # theirs have no failing examples
