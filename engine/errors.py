@@ -8,7 +8,7 @@
     │   └── ChangedError        4   a file changed while it was read; the attempt is abandoned
     ├── BooksError              5   the books of a unit do not balance; nothing is published
     ├── StoreError              6   a source, a sink or the state cannot be reached, read or written
-    ├── AccessError             7   a credential or a secret is missing or refused
+    │   └── AccessError         7   a credential or a secret is missing or refused
     ├── LockedError             8   another run holds the pipeline
     ├── GoldenError             10  a golden differs
     └── Interrupted             130 a signal ended the run; the next one resumes
@@ -106,7 +106,7 @@ class StoreError(EngineError):
     exit_code = 6
 
 
-class AccessError(EngineError):
+class AccessError(StoreError):
     """A credential or a secret is missing, or the other side refuses it."""
 
     exit_code = 7

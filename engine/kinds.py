@@ -38,19 +38,76 @@ class Stat(NamedTuple):
     path: str
     size: int
     mtime_ns: int
+    etag: str = ""
 
     @property
     def version(self) -> str:
-        """What tells one content of this path from another without reading it."""
-        return f"{self.size}-{self.mtime_ns}"
+        """What tells one content of this path from another without reading it; a store's own mark says more."""
+        return f"{self.size}-{self.etag or self.mtime_ns}"
+
+
+class Facts(NamedTuple):
+    """What a store may keep beside a file: its media type, and texts by name."""
+
+    content_type: str = ""
+    metadata: Mapping[str, str] = MappingProxyType({})
+
+
+NO_FACTS: Final = Facts()
+
+
+class Staged(Protocol):
+    """A file being written that nobody sees yet."""
+
+    def write(self, data: bytes) -> object:
+        """Take bytes."""
+
+    def park(self) -> None:
+        """Let go of what an idle file holds; writing goes on where it stopped."""
+
+    def close(self) -> None:
+        """End it, so that it survives a power loss; StoreError or OSError where it could not all be kept."""
+
+    def abandon(self) -> None:
+        """Let go of it; its staging is destroyed by whoever made it."""
+
+
+class Staging(Protocol):
+    """The outputs of one attempt in one store until its unit is published. `root` is the folder that none leaves."""
+
+    root: str
+    files: list[str]
+    """The final paths of what was opened."""
+
+    @property
+    def store(self) -> Any:
+        """The store that it is in."""
+
+    def open(self, path: str, facts: Facts = NO_FACTS) -> Staged:
+        """A file that will stand at `path` once it is published."""
+
+    def details(self, path: str) -> Mapping[str, Any]:
+        """What publishing the file needs, as its intent keeps it; known when the file is closed."""
+
+    def folders(self) -> set[str]:
+        """The folders whose entries must be synced before an intent may name the files."""
+
+    def destroy(self) -> None:
+        """Give all of it up: what somebody does with it later fails."""
+
+    def address(self) -> dict[str, Any]:
+        """What finds this staging again, also before anything of it was made."""
 
 
 class Store(Protocol):
-    """Where files live: listing, reading, and the steps that publishing is made of. Paths are relative."""
+    """Where files live: listing, reading, and how it publishes. Paths are relative.
+
+    What a network refuses comes as StoreError, what this machine refuses as OSError or StoreError.
+    """
 
     @property
     def address(self) -> Mapping[str, str]:
-        """What finds this store again without the spec; never a secret."""
+        """What finds this store again (`engine.storage.stores.at`): its `type` and place; never a secret."""
 
     def where(self, path: str) -> str:
         """The one place that a path names, as a text: the same for every way of writing it, links included."""
@@ -64,11 +121,8 @@ class Store(Protocol):
     def stat(self, path: str) -> Stat | None:
         """The file as it is now, None where there is none."""
 
-    def open(self, path: str) -> BinaryIO:
-        """The file for reading."""
-
-    def create(self, path: str) -> BinaryIO:
-        """A new file for writing; its folder is made."""
+    def open(self, path: str, stat: Stat | None = None) -> BinaryIO:
+        """The file for reading, of the version that `stat` saw: OSError ESTALE where it is another one by now."""
 
     def exists(self, path: str) -> bool:
         """Whether a file or folder of that path is there."""
@@ -79,8 +133,20 @@ class Store(Protocol):
     def sync(self, paths: Sequence[str]) -> None:
         """Make the entries of these folders survive a power loss, and every folder made since the last time."""
 
-    def rename(self, staged: str, final: str) -> None:
-        """Put a staged file in its final place, replacing what is there, never visible in part."""
+    def staging(self, root: str, name: str, ledger: str = "") -> Staging:
+        """A staging of that name for outputs below `root`; `ledger` is a file of this machine for its own notes."""
+
+    def is_lost(self, output: Mapping[str, Any]) -> bool:
+        """Whether a staged output is gone without having been published, or is not what its intent names."""
+
+    def publish(self, output: Mapping[str, Any]) -> None:
+        """Put a staged output in its place, replacing what is there, never visible in part; done before is fine."""
+
+    def discard(self, staging: Mapping[str, Any]) -> None:
+        """Destroy the staging of that address, whatever is left of it."""
+
+    def rename(self, path: str, target: str) -> None:
+        """Give a file another place, replacing what is there, in one step."""
 
     def move(self, path: str, target: str) -> None:
         """Move a file within the store; the target must not exist."""
@@ -237,7 +303,7 @@ class Writer(Protocol):
         """Let go of open files; the staging is destroyed by whoever made it."""
 
 
-Stage = Callable[[str], BinaryIO]
+Stage = Callable[[str, Facts], Staged]
 """Opens a file in the unit's staging by its final path."""
 
 

@@ -12,6 +12,7 @@ from engine.language.tables import STRICT, Policy
 from engine.language.templates import Template
 from engine.language.values import Picked
 from engine.rows.flow import Step
+from engine.storage.stores import keep
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class End:
     name: str = ""
 
     def store(self) -> Store:
-        """Its files."""
-        return self.connection.store(self.folder)
+        """Its files; from now on whoever knows the address finds them too."""
+        return keep(self.connection.store(self.folder))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from engine.delivery.attempts import Attempt
 from engine.delivery.staging import file_name
 from engine.errors import StoreError
 from engine.kinds import Store
-from engine.storage.local import at, content_hash
+from engine.storage.stores import at, content_hash
 
 MOST_SUFFIXES: Final = 10_000
 

@@ -6,14 +6,14 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from engine.delivery.books import Books
 from engine.delivery.journal import Begun, Known, taken
 from engine.delivery.rejects import FOLDER, RejectWriter
-from engine.delivery.staging import Staging, address, file_name, staging_name, unit_name
+from engine.delivery.staging import address, file_name, staging_name, unit_name
 from engine.errors import EngineError, UnitError
-from engine.kinds import Output, Roots, Store, Unit, Writer
+from engine.kinds import Facts, Output, Roots, Staged, Staging, Store, Unit, Writer
 from engine.language.frames import Context
 from engine.language.jsontext import decode, encode
 from engine.language.tables import Tables
@@ -26,6 +26,8 @@ from engine.spelling import counted, listed
 
 EARLY: Final = 1000
 SHOWN: Final = 5
+LEDGERS: Final = "stagings"
+"""The folder of the state in which stores note what they began, where they have no folder for it."""
 
 
 class Places:
@@ -55,7 +57,8 @@ class Places:
     def open_stagings(self, unit: Unit, number: int) -> tuple[Staging, Staging]:
         """The stagings of its outputs and of its rejects."""
         name = staging_name(self._plan.scope, unit.id, number, self._mark)
-        return Staging(self.sink, self._plan.sink.root, name), Staging(self.state, self.rejects, name)
+        ledger = os.path.join(self._plan.state_folder, LEDGERS, name)
+        return self.sink.staging(self._plan.sink.root, name, ledger), self.state.staging(self.rejects, name)
 
 
 class Attempt:
@@ -97,9 +100,9 @@ class Attempt:
     def _rejects_path(self, places: Places) -> str:
         return f"{places.rejects}/{unit_name(self.plan.scope, self.unit.id)}.{self.number}.jsonl"
 
-    def _stage(self, path: str) -> BinaryIO:
+    def _stage(self, path: str, facts: Facts) -> Staged:
         self._places.reserve(path, self.unit.id)
-        return self.staging.open(path)
+        return self.staging.open(path, facts)
 
     def open(self) -> None:
         """Make all names of the unit before it is read: one that cannot be made fails it here, not later."""

@@ -25,8 +25,9 @@ from engine.plan import Archive, End, Plan
 from engine.sources.files import Files, unit_of
 from engine.state.kv import KV
 from engine.state.locks import Flock
-from engine.storage.local import Local, LocalStore, at, make_private
+from engine.storage.local import Local, LocalStore, make_private
 from engine.storage.refusals import store_error
+from engine.storage.stores import at
 
 TRIAL: Final = "trial"
 MOST_CHANGES: Final = 3
@@ -123,7 +124,7 @@ def recover(held: Claim) -> int:
 def _destroy(journal: Journal, attempts: list[dict[str, Any]]) -> None:
     for attempt in attempts:
         for staging in attempt["stagings"]:
-            at(staging["store"]).remove(staging["folder"])
+            at(staging["store"]).discard(staging)
     journal.destroyed(attempts)
 
 

@@ -10,7 +10,7 @@ import os
 from typing import Final
 
 from engine.state.kv import Reads
-from engine.storage.local import at
+from engine.storage.stores import at
 
 FENCES: Final = "fences"
 OUTPUTS: Final = "outputs"

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from engine.delivery.archive import archive_of
 from engine.delivery.attempts import Attempt
-from engine.delivery.staging import Staging, address
+from engine.delivery.staging import address
 from engine.delivery.syncing import Folders
 from engine.errors import StoreError
-from engine.kinds import Output, Store
-from engine.storage.local import at, content_hash
+from engine.kinds import Output, Staging, Store
+from engine.storage.stores import at, content_hash
 
 Intent = Mapping[str, Any]
 
@@ -57,8 +57,7 @@ def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: s
 def _staged(staging: Staging, output: Output) -> dict[str, Any]:
     return {
         "store": dict(staging.store.address),
-        "folder": staging.folder,
-        "staged": staging.staged(output.path),
+        **staging.details(output.path),
         "path": output.path,
         "address": address(staging.store, output.path),
         "bytes": output.bytes,
@@ -115,7 +114,7 @@ def publish(intents: Sequence[Intent]) -> Published:
 def _publish_unit(intent: Intent, touched: Folders) -> None:
     """Publish the outputs of one unit, noting the folders that are to be synced before it may commit."""
     for output in intent["outputs"]:
-        _publish_one(touched.store(output["store"]), output)
+        touched.store(output["store"]).publish(output)
         touched.add(output["store"], _folders(output["path"]), intent["unit"])
     for removed in intent["remove"]:
         _retract(touched.store(removed["store"]), removed)
@@ -123,21 +122,8 @@ def _publish_unit(intent: Intent, touched: Folders) -> None:
 
 
 def _is_lost(intent: Intent) -> bool:
-    """Whether it must be done again: its staging is gone, or holds anything but what the intent names.
-
-    A staged file missing from an intact folder was published. Looked at before anything of the unit is renamed.
-    """
-    return any(_is_damaged(at(output["store"]), output) for output in intent["outputs"])
-
-
-def _is_damaged(store: Store, output: Mapping[str, Any]) -> bool:
-    staged = store.stat(output["staged"])
-    return staged.size != output["bytes"] if staged else not store.exists(output["folder"])
-
-
-def _publish_one(store: Store, output: Mapping[str, Any]) -> None:
-    if store.exists(output["staged"]):
-        store.rename(output["staged"], output["path"])
+    """Whether it must be done again. Looked at before anything of the unit is published."""
+    return any(at(output["store"]).is_lost(output) for output in intent["outputs"])
 
 
 def _folders(path: str) -> list[str]:
@@ -159,4 +145,4 @@ def _retract(store: Store, output: Mapping[str, Any]) -> None:
 def tidy_stagings(pending: Mapping[str, Any]) -> None:
     """Remove the empty staging folders of a committed unit."""
     for staging in pending["stagings"]:
-        at(staging["store"]).remove(staging["folder"])
+        at(staging["store"]).discard(staging)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import time
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from engine.errors import ChangedError
 from engine.kinds import Stat, Store
@@ -23,7 +24,7 @@ class Reading(io.RawIOBase):
         super().__init__()
         self._store = store
         self._stat = stat
-        self._file = store.open(stat.path)
+        self._file = store.open(stat.path, stat)
         self._digest = hashlib.sha256()
         self.bytes = 0
 
@@ -32,6 +33,8 @@ class Reading(io.RawIOBase):
         try:
             data = self._file.read(size)
         except OSError as error:
+            if error.errno == errno.ESTALE:
+                raise self._changed() from error
             raise store_error(error, self._store.show(self._stat.path)) from error
         self._digest.update(data)
         self.bytes += len(data)
@@ -58,9 +61,22 @@ class Reading(io.RawIOBase):
         """Read what is left and give the hash of all; ChangedError where the file is not what was claimed."""
         while self.read(1 << 20):
             pass
-        if self._store.stat(self._stat.path) != self._stat or self.bytes != self._stat.size:
+        if self._now() != self._stat.version or self.bytes != self._stat.size:
             raise self._changed()
         return self._digest.hexdigest()
+
+    def beside(self) -> BinaryIO | None:
+        """The file once more, to be read in any order while this one's place stays; None where it is not at hand."""
+        other = self._store.open(self._stat.path, self._stat)
+        if isinstance(other, io.BufferedReader):
+            return other
+        other.close()
+        return None
+
+    def _now(self) -> str:
+        """The version that stands at the path now, empty where there is none."""
+        found = self._store.stat(self._stat.path)
+        return found.version if found else ""
 
     def _changed(self) -> ChangedError:
         return ChangedError(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from engine.delivery.books import Books
-from engine.kinds import Output, Stage
+from engine.kinds import NO_FACTS, Output, Stage, Staged
 from engine.language.jsontext import decode, encode
 from engine.records import MISSING, Batch, FieldError, Place, Reject
 
@@ -58,7 +56,7 @@ class RejectWriter:
         self._run = run
         self._unit = unit
         self._books = books
-        self._file: BinaryIO | None = None
+        self._file: Staged | None = None
         self._digest = hashlib.sha256()
         self._bytes = 0
         self._last = 0
@@ -76,7 +74,7 @@ class RejectWriter:
 
     def _put(self, data: bytes) -> None:
         if self._file is None:
-            self._file = self._stage(self._path)
+            self._file = self._stage(self._path, NO_FACTS)
         self._digest.update(data)
         self._bytes += len(data)
         self._file.write(data)
@@ -85,16 +83,13 @@ class RejectWriter:
         """End the file, synced; None where there were no rejects."""
         if self._file is None:
             return None
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
         return Output(self._path, self._books.counts["rejected"], self._bytes, self._digest.hexdigest())
 
     def abandon(self) -> None:
         """Let go of the file."""
         if self._file:
-            with suppress(OSError):  # what a full disk did not take is not wanted any more
-                self._file.close()
+            self._file.abandon()
 
 
 def stored(error: FieldError) -> dict[str, Any]:

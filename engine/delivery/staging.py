@@ -1,15 +1,13 @@
-"""Where outputs stand until their unit is published: one hidden folder in each output root, per attempt."""
+"""Names of stagings, which are their attempts' own, and what is synced of them before an intent names them."""
 
 from __future__ import annotations
 
 import hashlib
-import posixpath
 import re
 from collections.abc import Sequence
-from typing import Any, BinaryIO, Final
+from typing import Final
 
-from engine.errors import StoreError
-from engine.kinds import Store
+from engine.kinds import Staging, Store
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -31,58 +29,6 @@ def file_name(readable: str, whole: str = "") -> str:
     """A short name for a file or folder, safe everywhere, and one of its own for each `whole`."""
     mark = hashlib.sha256((whole or readable).encode()).hexdigest()[:12]
     return f"{_UNSAFE.sub('-', readable)[:40]}-{mark}"
-
-
-class Staging:
-    """One folder of one attempt, with the final relative names inside; made when the first file is opened."""
-
-    def __init__(self, store: Store, root: str, name: str) -> None:
-        self.store = store
-        self.root = root
-        self.folder = posixpath.join(root, name)
-        self.files: list[str] = []
-        self._made = False
-
-    def open(self, path: str) -> BinaryIO:
-        """A file that will stand at `path` once it is published."""
-        if self.store.exists(path) and self.store.stat(path) is None:
-            raise StoreError("C104", f"`{self.store.show(path)}` is a folder, a file is needed", "choose another path")
-        if not self._made:
-            self.store.make(self.folder, new=True)
-            self._made = True
-        self.files.append(path)
-        return self.store.create(self.staged(path))
-
-    def staged(self, path: str) -> str:
-        """Where a file stands until then."""
-        return posixpath.join(self.folder, posixpath.relpath(path, self.root or "."))
-
-    def folders(self) -> set[str]:
-        """The folders whose entries must be synced before an intent may name the files."""
-        if not self.files:
-            return set()
-        inside = {posixpath.dirname(self.staged(path)) for path in self.files}
-        between = {parent for folder in inside for parent in _between(folder, self.folder)}
-        return inside | between | {self.folder, self.root or "."}
-
-    def destroy(self) -> None:
-        """Remove it: a late rename of something gone fails, so this is the fence."""
-        if self._made:  # one of that name that somebody else made is his
-            self.store.remove(self.folder)
-        self.files.clear()
-
-    def address(self) -> dict[str, Any]:
-        """What finds this folder again."""
-        return {"store": dict(self.store.address), "folder": self.folder}
-
-
-def _between(folder: str, top: str) -> list[str]:
-    """The folders from `folder` up to `top`."""
-    found = []
-    while len(folder) > len(top):
-        found.append(folder)
-        folder = posixpath.dirname(folder)
-    return found
 
 
 def sync_stagings(stagings: Sequence[Staging]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import StoreError
 from engine.kinds import Store
-from engine.storage.local import at
+from engine.storage.stores import at
 
 
 class Folders:

@@ -49,8 +49,8 @@ def _stream(
 
 def _sought(stream: Any) -> BinaryIO:
     """A file that can be read in any order: the same one beside the stream where it is on this machine, else a copy."""
-    if beside := getattr(stream, "beside", None):
-        return cast("BinaryIO", beside())
+    if found := getattr(stream, "beside", lambda: None)():
+        return cast("BinaryIO", found)
     if getattr(stream, "seekable", lambda: False)():
         return cast("BinaryIO", stream)
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as its parser reads it

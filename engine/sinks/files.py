@@ -6,12 +6,11 @@ import gzip
 import hashlib
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
-from typing import Annotated, Any, BinaryIO, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from engine.errors import RecordError
-from engine.kinds import Formatter, Output, Roots, Sink, Stage, Writer
+from engine.kinds import NO_FACTS, Formatter, Output, Roots, Sink, Stage, Staged, Writer
 from engine.language.templates import Template, path_of
 from engine.records import Value
 from engine.registry import Doc, component
@@ -60,7 +59,7 @@ class _FileWriter:
         self._write_empty = sink.when_empty == "write"
         self._path = path
         self._stage = stage
-        self._file: BinaryIO | None = None
+        self._file: Staged | None = None
         self._packed: gzip.GzipFile | None = None
         self._digest = hashlib.sha256()
         self._records = self._bytes = 0
@@ -91,7 +90,7 @@ class _FileWriter:
 
     def _put(self, data: bytes) -> None:
         if self._file is None:
-            self._file = self._stage(self._path)
+            self._file = self._stage(self._path, NO_FACTS)
             if self._path.endswith(COMPRESSED):
                 raw: Any = _Tee(self)
                 self._packed = gzip.GzipFile("", "wb", 6, raw, mtime=0)
@@ -106,7 +105,8 @@ class _FileWriter:
         assert self._file  # noqa: S101 - opened by _put
         self._digest.update(data)
         self._bytes += len(data)
-        return self._file.write(data)
+        self._file.write(data)
+        return len(data)
 
     def close(self) -> Sequence[Output]:
         """End the file: its tail, flushed and synced; no file where there were no records."""
@@ -116,17 +116,13 @@ class _FileWriter:
         if self._packed:
             self._packed.close()
         assert self._file  # noqa: S101 - _put opened it
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
         return (Output(self._path, self._records, self._bytes, self._digest.hexdigest()),)
 
     def abandon(self) -> None:
         """Let go of the file; its staging is destroyed by whoever made it."""
-        for open_file in (self._packed, self._file):
-            if open_file:
-                with suppress(OSError):  # what a full disk did not take is not wanted any more
-                    open_file.close()
+        if self._file:
+            self._file.abandon()
 
 
 class _Tee:

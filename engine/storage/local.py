@@ -8,13 +8,14 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Annotated, Any, BinaryIO, Final
+from contextlib import contextmanager, suppress
+from typing import Annotated, BinaryIO, Final
 
-from engine.kinds import Connection, Stat, Store
+from engine.kinds import Connection, Staged, Stat, Store
 from engine.registry import Doc, component
 from engine.storage import globs
 from engine.storage.refusals import store_error
+from engine.storage.staging import FolderPublishing
 
 STAGING_SUFFIX: Final = ".part"
 NO_LINKS: Final = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
@@ -42,7 +43,39 @@ class Local(Connection):
         return LocalStore(os.path.normpath(os.path.join(folder, self.base)))
 
 
-class LocalStore:
+class LocalFile:
+    """A new file being written."""
+
+    def __init__(self, full: str) -> None:
+        self._full = full
+        self._file: BinaryIO | None = open(full, "xb")  # noqa: SIM115 - closed by `close`
+
+    def write(self, data: bytes) -> object:
+        """Take bytes."""
+        if self._file is None:
+            self._file = open(self._full, "ab")  # noqa: SIM115 - as above
+        return self._file.write(data)
+
+    def park(self) -> None:
+        """Close it for now: so many files may be open at once."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def close(self) -> None:
+        """End it, synced."""
+        with self._file or open(self._full, "ab") as file:
+            file.flush()
+            os.fsync(file.fileno())
+
+    def abandon(self) -> None:
+        """Let go of it."""
+        if self._file:
+            with suppress(OSError):  # what a full disk did not take is not wanted any more
+                self._file.close()
+
+
+class LocalStore(FolderPublishing):
     """Files below one folder of this machine; paths are relative to it, with `/` between folders."""
 
     def __init__(self, base: str) -> None:
@@ -132,7 +165,7 @@ class LocalStore:
                 return None
         return _stat(path, found) if stat.S_ISREG(found.st_mode) else None
 
-    def open(self, path: str) -> BinaryIO:
+    def open(self, path: str, stat: Stat | None = None) -> BinaryIO:
         """The file for reading."""
         with _refusals(self, path):
             return open(self.full(path), "rb")
@@ -155,12 +188,12 @@ class LocalStore:
     def _make(self, full: str) -> None:
         self._holders.update(_make_folders(full))
 
-    def create(self, path: str) -> BinaryIO:
+    def create(self, path: str) -> Staged:
         """A new file; its folders are made."""
         full = self.full(path)
         with _refusals(self, path):
             self._make(os.path.dirname(full))
-            return open(full, "xb")
+            return LocalFile(full)
 
     def sync(self, paths: Sequence[str]) -> None:
         """Make the entries of these folders survive a power loss, and those of every folder made since the last time.
@@ -297,20 +330,3 @@ def _is_staging(name: str) -> bool:
 
 def _stat(path: str, found: os.stat_result) -> Stat:
     return Stat(path, found.st_size, found.st_mtime_ns)
-
-
-def at(address: Mapping[str, Any]) -> Store:
-    """The store that an address names."""
-    return LocalStore(str(address["base"]))
-
-
-def content_hash(store: Store, path: str) -> str:
-    """The SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with store.open(path) as file:
-        try:
-            while data := file.read(1 << 20):
-                digest.update(data)
-        except OSError as error:
-            raise store_error(error, store.show(path)) from error
-    return digest.hexdigest()

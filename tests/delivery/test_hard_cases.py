@@ -10,10 +10,10 @@ import pytest
 
 from engine.delivery import archive as archiving
 from engine.delivery.journal import Journal
-from engine.delivery.staging import Staging
 from engine.errors import StoreError
 from engine.storage import local
 from engine.storage.local import LocalStore
+from engine.storage.staging import FolderStaging
 
 A, B, C = ("sku,qty\na,1\nb,2\n", "sku,qty\nc,3\n", "sku,qty\nd,4\n")
 A_OUT, B_OUT, C_OUT = (
@@ -134,7 +134,7 @@ def test_a_staged_file_that_is_not_whole_is_never_published(project, monkeypatch
 def test_a_staging_folder_that_somebody_else_made_is_his(tmp_path):
     (tmp_path / "out/.a.part").mkdir(parents=True)
     (tmp_path / "out/.a.part/a.jsonl").write_text("his")
-    staging = Staging(LocalStore(str(tmp_path)), "out", ".a.part")
+    staging = FolderStaging(LocalStore(str(tmp_path)), "out", ".a.part")
     with pytest.raises(StoreError) as raised:
         staging.open("out/a.jsonl")
     assert raised.value.code == "C104"
