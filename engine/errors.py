@@ -8,6 +8,7 @@
     │   └── ChangedError        4   a file changed while it was read; the attempt is abandoned
     ├── BooksError              5   the books of a unit do not balance; nothing is published
     ├── StoreError              6   a source, a sink or the state cannot be reached, read or written
+    │   ├── TransientError      6   for a reason that may pass: worth another try
     │   └── AccessError         7   a credential or a secret is missing or refused
     ├── LockedError             8   another run holds the pipeline
     ├── GoldenError             10  a golden differs
@@ -36,6 +37,7 @@ __all__ = [
     "SpecError",
     "Stop",
     "StoreError",
+    "TransientError",
     "UnitError",
     "UsageError",
     "internal",
@@ -104,6 +106,14 @@ class StoreError(EngineError):
     """A source, a sink or the state store cannot be reached, read or written now."""
 
     exit_code = 6
+
+
+class TransientError(StoreError):
+    """It failed for a reason that may pass; `wait` is how many seconds the other side asked to be left alone."""
+
+    def __init__(self, code: str, message: str, help: str = "", wait: float = 0) -> None:
+        super().__init__(code, message, help)
+        self.wait = wait
 
 
 class AccessError(StoreError):

@@ -147,7 +147,7 @@ def _outcome(case: Case, folder: str, state: str) -> Outcome:
 
 def _where_to_put(plan: Plan) -> str:
     """The place under `input/` at which the source would find a file."""
-    path = posixpath.join(plan.source_end.name, str(plan.resolved["source"]["path"]))
+    path = posixpath.join(plan.source_end.name, plan.source.where({"vars": plan.vars}))
     return f"put one where the path finds it: `input/{path}`"
 
 
@@ -171,9 +171,11 @@ def _files(folder: str) -> Iterator[tuple[str, bytes]]:
 
 def _offline(plan: Plan, folder: str, state: str) -> Plan:
     """The plan with every end a folder: a connection's own below it, the nameless one itself; no path leaves it."""
-    source, sink = (_end(end, folder) for end in (plan.source_end, plan.sink_end))
+    source = _end(plan.source_end, folder)
     lookups = {name: replace(each, end=each.end and _end(each.end, folder)) for name, each in plan.lookups.items()}
-    return replace(plan.inside(), source_end=source, sink_end=sink, state_folder=state, lookups=lookups)
+    inside = plan.inside().with_ends(lambda end: _end(end, folder))
+    archive = replace(inside.archive, end=plan.archive.end and _end(plan.archive.end, folder))
+    return replace(inside, source_end=source, archive=archive, state_folder=state, lookups=lookups)
 
 
 def _end(end: End, folder: str) -> End:
@@ -184,6 +186,8 @@ def _books(report: Report) -> bytes:
     said = report.as_dict()
     keys = ("status", "exit_code", "records", "recovered", "items_dropped", "rejects", "filtered")
     kept: dict[str, Any] = {key: said[key] for key in keys}
+    if len(said["sinks"]) > 1:
+        kept["sinks"] = said["sinks"]
     kept["units"] = {unit["id"]: _ended(unit) for unit in said["units"]}
     return pretty(kept) + b"\n"
 

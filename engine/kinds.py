@@ -22,7 +22,7 @@ class Limits(NamedTuple):
     """What input may take: bytes of a record as read, levels that it nests, how far a file may unpack, and memory.
 
     `ratio` is of bytes unpacked to bytes read; `window` bytes that a zstd stream may look back over; `page` bytes of
-    one Parquet page, unpacked.
+    one Parquet page, unpacked; `partitions` the files that a sink may make of one unit by what records hold.
     """
 
     record: int = 16 * 2**20
@@ -30,6 +30,7 @@ class Limits(NamedTuple):
     ratio: int = 200
     window: int = 128 * 2**20
     page: int = 64 * 2**20
+    partitions: int = 10_000
 
 
 class Stat(NamedTuple):
@@ -156,31 +157,59 @@ class Store(Protocol):
 
 
 class Connection(ABC):
-    """A named end: what it takes to reach a place."""
+    """A named end: what it takes to reach a place. One that is `rooted` has paths that begin with `/`.
+
+    What `only_reads` finds files by their names alone, and takes none.
+    """
 
     component_kind: ClassVar[str] = "connection"
     type: ClassVar[str]
+    only_reads: ClassVar[bool] = False
+    keeps_facts: ClassVar[bool] = False
+    """Whether its store keeps a media type and texts beside a file."""
+    rooted: ClassVar[bool] = False
 
     @abstractmethod
     def store(self, folder: str) -> Store:
         """The store of files behind it; relative paths of its options start at `folder`."""
 
 
+class Part(NamedTuple):
+    """A piece of a file that is read in pieces: its number from 1, of how many, and how large one is about."""
+
+    number: int
+    of: int
+    size: int
+
+
 class Unit(NamedTuple):
-    """The grain of commit: one version of one file. `values` is what `$unit` and templates see."""
+    """The grain of commit: one version of one file. `values` is what `$unit` and templates see.
+
+    `part` says which piece of its file it is. Where all files of a run are one unit, `members` are these. `place` is
+    the address of the store that the file is in, where that is not the source's.
+    """
 
     id: str
     stat: Stat
     values: Mapping[str, Any]
+    part: Part | None = None
+    members: tuple[Unit, ...] = ()
+    place: Mapping[str, Any] | None = None
 
 
 class Source(ABC):
-    """Where records come from."""
+    """Where records come from.
+
+    `identity`: by what a unit is another one, its `version` or the `hash` of its content. `every_run`: a unit that was
+    done is done again.
+    """
 
     component_kind: ClassVar[str] = "source"
     type: ClassVar[str]
 
     connection: str
+    identity: str = "version"
+    every_run: bool = False
 
     @abstractmethod
     def inside(self) -> Source:
@@ -194,6 +223,25 @@ class Source(ABC):
         """Where it looks, for messages."""
         return self.type
 
+    def parts(self, unit: Unit) -> Sequence[Unit]:
+        """The pieces that a unit is read in, each a unit of its own; itself where it is read whole."""
+        return (unit,)
+
+    def is_ready(self, store: Store, unit: Unit, roots: Roots) -> bool:
+        """Whether whoever sends it says that it is whole."""
+        return True
+
+    def marker(self, unit: Unit, roots: Roots) -> str:
+        """The file that says so of this unit alone, and goes when its file is archived; empty for none."""
+        return ""
+
+
+class Seam(NamedTuple):
+    """A place between two records: the byte from 0 and the line from 1 of what follows."""
+
+    offset: int
+    line: int
+
 
 Tree = Mapping[str, Any]
 """Names to what is below them, again a Tree; `*` stands for every name."""
@@ -203,25 +251,28 @@ class Needs(NamedTuple):
     """What the steps read of a record, as a parser may use it.
 
     `reads` is None where they take the whole record, else the names that they read and, below each, what they read of
-    it (None: all of it). `lists` leads to what they use as a list: a Tree whose leaves are the lists, with `[]` below
-    a list for what its items hold.
+    it (None: all of it; nothing: only whether it is there). `lists` leads to what they use as a list: a Tree whose
+    leaves are the lists, with `[]` below a list for what its items hold. `texts` leads to what they want as a text
+    and nothing else, also where it could be more.
     """
 
     reads: Tree | None = None
     lists: Tree = MappingProxyType({})
+    texts: Tree = MappingProxyType({})
 
 
 class Parser(ABC):
     """Bytes to records. `text_values`: every value is text until a resolver names another type.
 
-    `seeks`: it reads a file in any order, and is given one that can be sought. `suffixes` are the extensions that
-    name it.
+    `seeks`: it reads a file in any order, and is given one that can be sought. `splits`: its records end with lines,
+    and it knows where a file may be cut. `suffixes` are the extensions that name it.
     """
 
     component_kind: ClassVar[str] = "parser"
     type: ClassVar[str]
     text_values: ClassVar[bool] = False
     seeks: ClassVar[bool] = False
+    splits: ClassVar[bool] = False
     suffixes: ClassVar[tuple[str, ...]] = ()
 
     def bound(self, needs: Needs) -> Parser:
@@ -232,6 +283,13 @@ class Parser(ABC):
     def batches(self, stream: BinaryIO, limits: Limits) -> Iterator[Batch]:
         """The records of a stream; UnitError where the stream itself is damaged."""
 
+    def seams(self, stream: BinaryIO, limits: Limits) -> Iterator[Seam]:
+        """Places, in order and not far from each other, where a file may be cut.
+
+        What stands before the first (a header) belongs in front of every part. Only of a parser that `splits`.
+        """
+        raise NotImplementedError
+
     @property
     def optional_names(self) -> Sequence[str]:
         """Fields that the input may do without, as the spec says."""
@@ -241,9 +299,18 @@ class Parser(ABC):
         """The closed list of fields that a sample shows (a CSV header), None where records stay open."""
         return None
 
+    def shape_of(self, stream: BinaryIO, limits: Limits) -> Any:
+        """What a sample promises of every record (`engine.language.shapes.Shape`), None where it has no schema."""
+        return None
+
 
 class Encoder(ABC):
-    """One output being written: what comes before, between and after the records."""
+    """One output being written: what comes before, between and after the records.
+
+    `held` counts the records whose bytes it has not given out yet.
+    """
+
+    held: int = 0
 
     def head(self) -> bytes:
         """The bytes before the first record."""
@@ -253,9 +320,20 @@ class Encoder(ABC):
     def body(self, records: Sequence[Mapping[str, Value]]) -> bytes:
         """The bytes of some records; RecordError where one cannot be written."""
 
+    def flush(self) -> bytes:
+        """The bytes of the records that it holds, where they can be told before the next ones."""
+        return b""
+
     def tail(self) -> bytes:
         """The bytes after the last record."""
         return b""
+
+    def ending(self) -> Iterator[bytes]:
+        """The same in pieces, where it may be long."""
+        yield self.tail()
+
+    def abandon(self) -> None:  # noqa: B027 - most hold nothing
+        """Let go of what it holds outside memory; nothing more is asked of it."""
 
 
 class Formatter(ABC):
@@ -275,6 +353,10 @@ class Formatter(ABC):
         """
         return self
 
+    def texts(self, pointer: Any) -> Iterator[Any]:
+        """Its texts with slots (`engine.language.templates.TextPlace`)."""
+        yield from ()
+
     @abstractmethod
     def encoder(self, columns: Sequence[str], roots: Roots = NO_ROOTS) -> Encoder:
         """A new output; `columns` are the mapped fields in the order written, `roots` what templates see."""
@@ -293,8 +375,13 @@ class Output:
 class Writer(Protocol):
     """The open outputs of one unit."""
 
-    def write(self, records: Sequence[dict[str, Value]]) -> Sequence[tuple[int, RecordError]]:
-        """Take records; give back those that cannot be written, by index, with what was wrong."""
+    def write(
+        self, records: Sequence[dict[str, Value]], work: Sequence[Mapping[str, Value]] = ()
+    ) -> Sequence[tuple[int, RecordError]]:
+        """Take records; give back those that cannot be written, by index, with what was wrong.
+
+        `work` holds the working fields of each, where there are any: templates see them.
+        """
 
     def close(self) -> Sequence[Output]:
         """End the outputs, synced, and say what they are; nothing is visible yet."""
@@ -308,12 +395,24 @@ Stage = Callable[[str, Facts], Staged]
 
 
 class Sink(ABC):
-    """Where records go."""
+    """Where records go. `overwrite` says what may stand at a path before, `per` whether all units of a run are one."""
 
     component_kind: ClassVar[str] = "sink"
     type: ClassVar[str]
 
     connection: str
+    overwrite: str
+    per: str
+
+    @property
+    def several(self) -> bool:
+        """Whether a unit may have more than one output, which then belong to a manifest."""
+        return False
+
+    @property
+    def partitions(self) -> Sequence[Any]:
+        """The slots of templates that part records."""
+        return ()
 
     @property
     @abstractmethod
@@ -321,13 +420,15 @@ class Sink(ABC):
         """The folder that no output leaves, and in which the stagings stand."""
 
     @abstractmethod
-    def target(self, roots: Roots) -> str:
-        """The path of a unit's output."""
-
-    @abstractmethod
     def inside(self) -> Sink:
         """The same sink with no path that leaves the folder that paths are relative to: what a trial uses."""
 
     @abstractmethod
-    def writer(self, roots: Roots, columns: Sequence[str], stage: Stage) -> Writer:
+    def writer(
+        self,
+        roots: Roots,
+        columns: Sequence[str],
+        stage: Stage,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> Writer:
         """The outputs of one unit; `roots` is what its templates see."""

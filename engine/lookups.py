@@ -72,7 +72,7 @@ def _index(table: IndexedTable, batch: Batch, key_in: Callable[[Value], Key], fi
                 table.add(key, record)
         except RecordError as error:
             place = batch.place(at)
-            where = f"record {place.number} of `{file}`, line {place.line}"
+            where = f"record {place.number} of `{file}`" + (f", line {place.line}" if place.line else "")
             raise UnitError("D313", f"the lookup `{table.name}` is damaged: {where}: {error.message}", HELP) from error
 
 

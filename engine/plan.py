@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.kinds import Connection, Limits, Parser, Sink, Source, Store
+from engine.language.expressions import Condition
 from engine.language.quantities import Share
 from engine.language.tables import STRICT, Policy
 from engine.language.templates import Template
@@ -30,15 +31,18 @@ class End:
 
 @dataclass(frozen=True)
 class Archive:
-    """Where a unit's file goes when it is done: templates by outcome."""
+    """Where a unit's file goes when it is done: templates by outcome; on the source's end unless it has its own."""
 
     success: Template | None = None
     partial: Template | None = None
     error: Template | None = None
+    end: End | None = None
+    keep: float = 0.0
 
     def inside(self) -> Archive:
         """The same with no path that leaves the folder it is relative to."""
-        return Archive(*(each and each.inside for each in (self.success, self.partial, self.error)))
+        inside = {key: getattr(self, key) and getattr(self, key).inside for key in ("success", "partial", "error")}
+        return replace(self, **inside)
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,42 @@ class Lookup:
     def inside(self) -> Lookup:
         """The same with no path that leaves the folder it is relative to."""
         return replace(self, source=self.source and self.source.inside())
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """A sink as a plan has it: its name and place, which records it takes, and what it makes of them first.
+
+    `when` is None for every record; `otherwise`: those that no sink above took. `columns` are the names that come to
+    it, in order, empty where they are not known.
+    """
+
+    name: str
+    sink: Sink
+    end: End
+    when: Condition | None = None
+    otherwise: bool = False
+    optional: bool = False
+    steps: tuple[Step, ...] = ()
+    columns: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it takes every record as it is, and must."""
+        return not (self.when or self.otherwise or self.optional or self.steps or self.after)
+
+    def inside(self) -> Outlet:
+        """The same with no path that leaves the folder it is relative to."""
+        return replace(self, sink=self.sink.inside())
+
+
+@dataclass(frozen=True)
+class RejectReport:
+    """The rejects of a unit as a file for people, beside the store: what each line says, and its sink."""
+
+    outlet: Outlet
+    columns: tuple[str, ...] | str = "errors"
 
 
 @dataclass(frozen=True)
@@ -80,13 +120,13 @@ class Plan:
     source_end: End
     parser: Parser
     steps: tuple[Step, ...]
-    sink: Sink
-    sink_end: End
-    columns: tuple[str, ...]
+    sinks: tuple[Outlet, ...]
     limits: Limits = Limits()
     max_rejects: Share | None = None
     max_recovered: Share | None = None
     archive: Archive = Archive()
+    rejects: RejectReport | None = None
+    redact: tuple[Picked, ...] = ()
     lookups: Mapping[str, Lookup] = field(default_factory=dict)
     max_lookup: int = 256 * 2**20
     contract: Contract | None = None
@@ -96,7 +136,38 @@ class Plan:
     asked: str = ""
     resolved: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def routes(self) -> bool:
+        """Whether a sink looks at how a record stands, and not only at what it is."""
+        named = (slot for outlet in self.sinks for slot in outlet.sink.partitions if slot.key.startswith("_"))
+        return len(self.sinks) > 1 or not self.sinks[0].is_plain or any(named)
+
+    @property
+    def per_run(self) -> bool:
+        """Whether all units of a run are one."""
+        return any(outlet.sink.per == "run" for outlet in self.sinks)
+
+    @property
+    def outlets(self) -> tuple[Outlet, ...]:
+        """Everything that is written to: the sinks, and the report of the rejects."""
+        return (*self.sinks, *([self.rejects.outlet] if self.rejects else []))
+
     def inside(self) -> Plan:
         """The same with every path below its end's folder: what runs over folders of its own touches nothing else."""
-        return replace(self, source=self.source.inside(), sink=self.sink.inside(), archive=self.archive.inside(),
-                       lookups={name: each.inside() for name, each in self.lookups.items()})  # fmt: skip
+        return replace(
+            self,
+            source=self.source.inside(),
+            sinks=tuple(outlet.inside() for outlet in self.sinks),
+            rejects=self.rejects and replace(self.rejects, outlet=self.rejects.outlet.inside()),
+            archive=self.archive.inside(),
+            lookups={name: each.inside() for name, each in self.lookups.items()},
+        )
+
+    def with_ends(self, end: Callable[[End], End]) -> Plan:
+        """The same with each end that is written to replaced by `end(it)`."""
+        return replace(
+            self,
+            sinks=tuple(replace(outlet, end=end(outlet.end)) for outlet in self.sinks),
+            rejects=self.rejects
+            and replace(self.rejects, outlet=replace(self.rejects.outlet, end=end(self.rejects.outlet.end))),
+        )

@@ -62,10 +62,38 @@ class Instant(datetime):
     """A moment: always with an offset. A plain `datetime` is a local time without zone."""
 
 
+class Leaf(dict[str, Value]):
+    """An element of XML with attributes and without child elements: its text wherever text is wanted, else an object.
+
+    It equals its text, and is never blank: its attributes are there.
+    """
+
+    __slots__ = ()
+    __hash__ = None
+
+    @property
+    def text(self) -> str:
+        """Its text, empty where it has none."""
+        text: str = self.get("#text", "")
+        return text
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other if isinstance(other, str) else dict.__eq__(self, other)
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def bare(value: Value) -> Value:
+    """The value where a text may be wanted: an element without children is its text."""
+    return value.text if type(value) is Leaf else value
+
+
 class Place(NamedTuple):
     """Where a record came from: its number and first line from 1, its first byte from 0, its raw bytes.
 
-    `size` counts all its bytes; `raw` may hold fewer, where the record was over the limit.
+    `size` counts all its bytes; `raw` may hold fewer, where the record was over the limit. A record that is no piece of
+    the input (a row of columns) has line 0, and no bytes.
     """
 
     number: int
@@ -164,7 +192,8 @@ class FieldError(NamedTuple):
 class Reject(NamedTuple):
     """One record that did not make it: its position in its batch, at which stage, what it was, and why.
 
-    `child` says which of the records it is that steps made of the one that was read; empty for that one itself.
+    `child` says which of the records it is that steps made of the one that was read; empty for that one itself. `sink`
+    names the sink that refused it, `delivered` those that took it.
     """
 
     position: int
@@ -172,15 +201,19 @@ class Reject(NamedTuple):
     record: Value
     errors: tuple[FieldError, ...]
     child: tuple[int, ...] = ()
+    sink: str = ""
+    delivered: tuple[str, ...] = ()
 
 
 class Mapped(NamedTuple):
     """What the steps made of a batch: records with their index in the batch, and the rejects.
 
-    `children` is there where steps made several records of one: which of them each record is.
+    `children` is there where steps made several records of one: which of them each record is. `rows` is there where
+    it was asked for: each record as `engine.rows.flow.Row`, with its origin and its working fields.
     """
 
     records: list[dict[str, Value]]
     indexes: Sequence[int]
     rejects: list[Reject]
     children: Sequence[tuple[int, ...]] = ()
+    rows: Sequence[Any] = ()

@@ -17,13 +17,28 @@ from engine.language.keys import FIELD_KEYS
 from engine.options import groups_in, kind_word
 from engine.records import MISSING
 from engine.registry import KINDS, Component, Example, Option, Resolver, class_options, components, resolvers
-from engine.spec import lookups, project, scalars
+from engine.spec import lookups, project, scalars, sinks
 from engine.spec.saying import WORDS
 from engine.spec.schema import SCHEMAS
-from engine.spec.settings import ArchiveOptions, ExpectOptions, IndexOptions, LimitOptions, ValueOptions, VarOptions
+from engine.spec.settings import (
+    ArchiveOptions,
+    ExpectOptions,
+    IndexOptions,
+    LimitOptions,
+    RejectOptions,
+    SinkOptions,
+    ValueOptions,
+    VarOptions,
+)
 from engine.spelling import either
 
-GROUPS: Final = {"vars": VarOptions, "limits": LimitOptions, "expects": ExpectOptions, "archive": ArchiveOptions}
+GROUPS: Final = {
+    "vars": VarOptions,
+    "limits": LimitOptions,
+    "expects": ExpectOptions,
+    "archive": ArchiveOptions,
+    "rejects": RejectOptions,
+}
 HEADER: Final = (
     "<!-- Made by `engine schema --write schemas`; the docstrings and options in engine/ are the source. -->"
 )
@@ -53,6 +68,8 @@ def _spec() -> Iterator[str]:
         yield from (f"### {title}", "", _doc(group), "")
         yield from _options(tuple(class_options(group)))
     yield from _lookups()
+    yield from ("### sinks", "", _doc(sinks), "", "Beside the options of its type every sink has:", "")
+    yield from _options(tuple(class_options(SinkOptions)))
     for title, module in (
         ("Files", project),
         ("Words", scalars),

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from engine.delivery.attempts import Attempt, stamp
-from engine.delivery.claim import Claim, Queue, claim, due, recover, tidy
+from engine.delivery.attempts import Attempt, Read, stamp
+from engine.delivery.claim import Claim, claim, expire, recover, retire, tidy
+from engine.delivery.due import Queue, Wish, due
+from engine.delivery.journal import DONE, Known
 from engine.delivery.publish import intent_of, publish
 from engine.delivery.reading import Reading, settle
 from engine.delivery.report import Report
@@ -24,9 +26,9 @@ from engine.kinds import Unit
 from engine.language.frames import Context
 from engine.lookups import opened
 from engine.parsers._input import batches_of
+from engine.parsers._places import Moved
 from engine.plan import Plan
 from engine.records import Batch
-from engine.rows.flow import Flow
 from engine.storage.refusals import store_error
 
 GROUP_UNITS: Final = 64
@@ -53,17 +55,21 @@ def run(plan: Plan, session: Session, report: Report | None = None) -> Report:
     report = report or begin_report(plan, session)
     with claim(plan, report.started_at, session.wait, trial=session.trial) as held:  # 1. claim
         report.recovered_units = recover(held)
-        queue = Queue(held, due(held, session.clock(), report.passed, full_refresh=session.full_refresh))
+        if session.full_refresh:
+            held.begin_anew()
+        wish = Wish(session.run_id, session.clock(), session.full_refresh)
+        queue = Queue(held, due(held, wish, report.passed))
         for slate in slates(queue, session, report):
             closed, since = list[Attempt](), time.monotonic()
             for attempt in begin(held, session, report, slate):
                 if attempted(held, session, report, attempt, queue):  # 2. stream, 3. close
                     closed.append(attempt)
-                if time.monotonic() - since >= GROUP_SECONDS:
+                if time.monotonic() - since >= GROUP_SECONDS or plan.source.identity == "hash":
                     deliver(held, session, report, closed)  # 4. intent, 5. publish, 6. commit, 7. archive
                     closed, since = [], time.monotonic()
             deliver(held, session, report, closed)
-        report.outdated = held.outdated
+        retire(held)
+        report.outdated, report.expired = held.outdated, expire(held, session.clock())
         report.end(held.held, held.untidy)
         held.journal.ended(report.as_dict())
     return report
@@ -95,7 +101,7 @@ def attempted(held: Claim, session: Session, report: Report, attempt: Attempt, q
     """Stream and close one unit, whatever its outcome; False where its file changed: it is queued again."""
     try:
         stream(held, session, report, attempt)
-        close(attempt, session)
+        close(held, session, attempt)
     except (Interrupted, KeyboardInterrupt):
         attempt.end("failed")
         raise
@@ -106,23 +112,30 @@ def attempted(held: Claim, session: Session, report: Report, attempt: Attempt, q
 
 
 def stream(held: Claim, session: Session, report: Report, attempt: Attempt) -> None:
-    """Parse the unit, lead its records through the steps and stage them, batch by batch; its hash comes last."""
-    plan, flow = held.plan, Flow(held.plan.steps, attempt.context)
-    left = None if session.limit is None else session.limit - report.books.counts["read"]
+    """Read the unit's file, or those of all its members, one after the other."""
     attempt.open()
-    settle(attempt.unit.stat)
-    with Reading(held.places.source, attempt.unit.stat) as reading:
-        for batch in limited(batches_of(plan.parser, reading, attempt.unit.stat.path, plan.limits), left):
-            attempt.books.count_read(len(batch))
-            for mapped in flow.parts(batch):
-                attempt.take(batch, mapped)
-            attempt.books.count_steps(flow.notes)
-            attempt.bytes = reading.bytes
-            session.progress(attempt)
+    done = report.books.counts["read"]
+    for unit in attempt.files:
+        left = None if session.limit is None else session.limit - done - attempt.books.counts["read"]
+        if left is None or left > 0:
+            attempt.begin_file(unit)
+            read(held, session, attempt, unit, left)
+
+
+def read(held: Claim, session: Session, attempt: Attempt, unit: Unit, left: int | None) -> None:
+    """Parse one file, lead its records through the steps and stage them, batch by batch; its hash comes last."""
+    plan, store, before = held.plan, held.store_of(unit), attempt.bytes
+    settle(unit.stat)
+    piece = held.cutter.piece(store, unit.stat, unit.part) if unit.part else None
+    with Reading(store, unit.stat, piece) as reading:
+        for batch in limited(batches_of(plan.parser, reading, unit.stat.path, plan.limits), left):
             if attempt.is_over_limit:
                 break  # `close` refuses it
+            attempt.take(Moved(batch, *piece.moved) if piece else batch)
+            attempt.bytes = before + reading.bytes
+            session.progress(attempt)
         if left is None:
-            attempt.sha256 = reading.verify()
+            attempt.end_file(unit, reading.verify(), piece.file if piece else "")
 
 
 def limited(batches: Iterator[Batch], limit: int | None) -> Iterator[Batch]:
@@ -135,30 +148,46 @@ def limited(batches: Iterator[Batch], limit: int | None) -> Iterator[Batch]:
         limit = limit - len(batch) if limit is not None else None
 
 
-def close(attempt: Attempt, session: Session) -> None:
+def close(held: Claim, session: Session, attempt: Attempt) -> None:
     """End the outputs, balance the books, judge the limits. Content that was delivered is not sent again."""
     attempt.close()
-    attempt.books.balance()
+    attempt.balance()
     attempt.judge()
-    attempt.end("unchanged" if is_unchanged(attempt) and not session.full_refresh else "committed")
+    again = session.full_refresh or held.plan.source.every_run
+    is_done = is_elsewhere(held, attempt) or (not again and is_unchanged(held, attempt))
+    attempt.end("unchanged" if is_done else "committed")
 
 
-def is_unchanged(attempt: Attempt) -> bool:
-    """Another version of the same content, of a file that was neither archived nor ever missing."""
-    last = attempt.known
+def is_unchanged(held: Claim, attempt: Attempt) -> bool:
+    """Another version of the same content, of files that were neither archived nor ever missing."""
+    return bool(attempt.reads) and all(is_same(held.known.get(read.unit.id), read) for read in attempt.reads)
+
+
+def is_same(last: Known | None, read: Read) -> bool:
+    """Whether a file holds what it held when it was done."""
     return bool(
         last
-        and last.status in ("committed", "unchanged")
-        and last.sha256 == attempt.sha256
-        and last.version != attempt.unit.stat.version
+        and last.status in DONE
+        and last.sha256 == read.sha256
+        and last.version != read.unit.stat.version
         and not (last.archived or last.gone)
     )
+
+
+def is_elsewhere(held: Claim, attempt: Attempt) -> bool:
+    """Whether the content stands as done, under whatever name; the attempt learns under which other one."""
+    if held.plan.source.identity != "hash":
+        return False
+    owner = held.contents.get(attempt.sha256)
+    attempt.same_as = owner if owner and owner != attempt.unit.id else ""
+    return owner is not None
 
 
 def refuse(attempt: Attempt, error: Exception) -> None:
     """The unit ends here, the others go on: refused by a limit it keeps its rejects, failed nothing."""
     if isinstance(error, OSError):  # stores and readers name their files; what is left is a write
-        error = store_error(error, attempt.staging.store.show(attempt.staging.root))
+        staging = attempt.stagings.all[0]
+        error = store_error(error, staging.store.show(staging.root))
     if not isinstance(error, EngineError):
         if os.environ.get("ENGINE_TRACEBACK"):
             raise error
@@ -172,8 +201,8 @@ def deliver(held: Claim, session: Session, report: Report, attempts: Sequence[At
     intents = intend(held, session, attempts)  # 4. intent
     done, lost, blocked = publish(intents)  # 5. publish
     held.held.update(blocked)
-    journal.commit(done)  # 6. commit
-    tidy(held, [intent for intent in done if intent["archive"] or intent["stagings"]])  # 7. archive
+    tidy(held, journal.commit(done))  # 6. commit, 7. archive
+    held.note(done)
     for attempt, intent in zip(attempts, intents, strict=True):
         if intent in done:
             report.deliver(attempt, intent, held.places)
@@ -186,7 +215,7 @@ def intend(held: Claim, session: Session, attempts: Sequence[Attempt]) -> list[d
     """Store the intents; a unit whose output another run took since it was opened fails, the others go on."""
     journal, now = held.journal, stamp(session.clock())
     intents = [intent_of(a, journal.record(a.unit.id), now) for a in attempts]
-    sync_stagings([staging for a in attempts for staging in (a.staging, a.reject_staging)])
+    sync_stagings([staging for a in attempts for staging in a.stagings.all])
     if taken := journal.intend(intents):
         for index, attempt in enumerate(attempts):
             if error := taken.get(attempt.unit.id):

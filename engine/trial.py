@@ -114,7 +114,9 @@ def _on_disk(path: str) -> Found | None:
 
 
 def _first_file(plan: Plan) -> Found | None:
-    """The first file that the source matches."""
+    """The first file that the source matches; what can be read once is left to the run."""
+    if not isinstance(plan.source, Files):
+        return None
     store = plan.source_end.store()
     unit = next(iter(plan.source.units(store, {"vars": plan.vars}, datetime.now(UTC))), None)
     return (store, unit.stat) if unit else None

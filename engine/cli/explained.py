@@ -218,7 +218,8 @@ def _example_text(facts: FieldFacts, example: Worked | None, asked: int | None) 
         none = f"the sample has no record {asked} that" if asked else "no record of the sample"
         yield f"example: {none} comes to this field"
         return
-    yield f"example: record {example.place.number} of {example.path}, line {example.place.line}"
+    line = f", line {example.place.line}" if example.place.line else ""
+    yield f"example: record {example.place.number} of {example.path}{line}"
     for number, made in enumerate(example.made, 1):
         lines = [(one_line(name), one_line(value)) for name, value in _made_lines(facts, made)]
         width = min(WIDTH // 2, max(len(name) for name, _ in lines))

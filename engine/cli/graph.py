@@ -54,8 +54,10 @@ class Graph(NamedTuple):
 
 def graph_of(plan: Plan) -> Graph:
     """The graph of a plan. Labels say what the spec says: templates and names, never what a secret holds."""
-    main, side = list(_main(plan)), list(_side(plan))
+    main, sinks, side = list(_main(plan)), list(_sinks(plan)), list(_side(plan))
     edges = [Edge(before.id, after.id, RECORDS) for before, after in pairwise(main)]
+    edges += (Edge(main[-1].id, sink.id, RECORDS) for sink in sinks)
+    main += sinks
     for at, step in enumerate(plan.steps):
         edges += (Edge(f"lookup_{name}", f"step{at + 1}", LOOKUP) for name in lookups_of(step) if name in plan.lookups)
     edges += (Edge("source", node.id, ARCHIVE) for node in side if node.kind == ARCHIVE)
@@ -71,8 +73,16 @@ def _main(plan: Plan) -> Iterator[Node]:
         yield Node(f"step{at + 1}", step.type, _of_step(step))
     if plan.contract:
         yield Node("expects", "expects", plan.contract.file)
-    formatter = getattr(plan.sink, "formatter", None)
-    yield Node("sink", "sink", _ended(plan.sink, plan.sink_end) + (f", {formatter.type}" if formatter else ""))
+
+
+def _sinks(plan: Plan) -> Iterator[Node]:
+    """Where records go; of several each with its name and what it takes."""
+    for at, outlet in enumerate(plan.sinks):
+        formatter = getattr(outlet.sink, "formatter", None)
+        label = _ended(outlet.sink, outlet.end) + (f", {formatter.type}" if formatter else "")
+        when = "otherwise" if outlet.otherwise else outlet.when.text if outlet.when else ""
+        several = f"{outlet.name}: " if len(plan.sinks) > 1 else ""
+        yield Node(f"sink{at + 1 if several else ''}", "sink", several + label + (f", when {when}" if when else ""))
 
 
 def _side(plan: Plan) -> Iterator[Node]:

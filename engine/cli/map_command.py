@@ -27,9 +27,10 @@ from engine.parsers._input import batches_of
 from engine.registry import components, find_component
 from engine.rows.flow import Flow, Step
 from engine.spec import reader
-from engine.spec.compile import by_suffix, load
+from engine.spec.compile import load
 from engine.spec.mapping_files import checked_map, is_spec
 from engine.spec.project import split
+from engine.spec.suffixes import by_suffix
 from engine.spelling import listed
 from engine.trial import Tried, context_of, tried
 
@@ -86,6 +87,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _place_of(reject: Mapping[str, Any]) -> str:
     """Where a reject came from; standard input has no name."""
+    if not reject["line"]:
+        return f"record {reject['number']}" if reject["unit"] == "-" else f"{reject['unit']}, record {reject['number']}"
     return f"line {reject['line']}" if reject["unit"] == "-" else f"{reject['unit']}:{reject['line']}"
 
 

@@ -43,7 +43,8 @@ def rejects_of(plan: Plan) -> Iterator[Mapping[str, Any]]:
     if not os.path.exists(os.path.join(plan.state_folder, "cache.db")):
         return
     with KV.open(plan.state_folder) as kv:
-        paths = [reject["path"] for _, entry in kv.list(plan.scope, "unit/") for reject in entry.value["rejects"]]
+        found = [reject for _, entry in kv.list(plan.scope, "unit/") for reject in entry.value["rejects"]]
+    paths = [reject["path"] for reject in found if reject["store"].get("base") == plan.state_folder]  # no reports
     for path in paths:
         yield from read_rejects(os.path.join(plan.state_folder, path))
 
@@ -79,13 +80,12 @@ def _show(found: Iterator[Mapping[str, Any]], options: argparse.Namespace) -> in
     if options.json:
         out_json(reject)
         return 0
-    out(
-        f"reject {reject['id']}: record {reject['number']} of {reject['unit']}, "
-        f"line {reject['line']}, byte {reject['offset']:,}"
-    )
+    where = f", line {reject['line']}, byte {reject['offset']:,}" if reject["line"] else ""
+    out(f"reject {reject['id']}: record {reject['number']} of {reject['unit']}{where}")
     out(f"stage  {reject['stage']}, run {reject['run']}")
     for error in reject["errors"]:
         out(f"error  [{error['code']}] {error['field'] or 'record'}: {error['message']}")
     out(f"record {encode(reject['record']).decode()}")
-    out(f"raw    {reject.get('raw', reject.get('raw_base64'))}")
+    if reject["line"]:
+        out(f"raw    {reject.get('raw', reject.get('raw_base64'))}")
     return 0

@@ -15,7 +15,7 @@ from engine.cli.summary import summary
 from engine.delivery.report import Report
 from engine.errors import EngineError, Interrupted, UsageError
 from engine.language.jsontext import pretty
-from engine.language.quantities import Duration
+from engine.quantities import Duration
 from engine.run import Session, begin_report
 from engine.run import run as run_plan
 from engine.spec.compile import load

@@ -11,7 +11,7 @@ from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.plan import Plan
 from engine.spec.compile import load
 from engine.spec.project import pipelines_in
-from engine.spec.variables import Secret
+from engine.hidden import Secret
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

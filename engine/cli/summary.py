@@ -96,7 +96,8 @@ def top_rejects(books: Books, examples: Mapping[str, Mapping[str, Any]], place: 
 
 def place_of(reject: Mapping[str, Any], plan: Plan) -> str:
     """Where a reject came from, as an editor standing here finds it."""
-    return f"{plan.source_end.store().show(reject['unit'])}:{reject['line']}"
+    file = plan.source_end.store().show(reject["unit"])
+    return f"{file}:{reject['line']}" if reject["line"] else f"{file}, record {reject['number']}"
 
 
 def said_error(error: Mapping[str, Any]) -> str:
@@ -129,8 +130,14 @@ def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
     if len(paths) == 1:
         yield label, paths[0]
     elif paths:
-        folder = os.path.commonpath([os.path.abspath(path) for path in paths])
-        yield label, f"{LocalStore('').show(folder)}/ ({len(paths):,} files)"
+        yield label, f"{_folder(paths)}/ ({len(paths):,} files)"
+
+
+def _folder(paths: list[str]) -> str:
+    """The folder that holds them all; where they are behind a connection they are URLs."""
+    if "://" in paths[0]:
+        return os.path.commonprefix(paths).rpartition("/")[0]
+    return LocalStore("").show(os.path.commonpath([os.path.abspath(path) for path in paths]))
 
 
 def _next(report: Report) -> str:

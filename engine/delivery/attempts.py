@@ -1,64 +1,43 @@
-"""One try at one unit: its stagings, its writers, its books, and the intent that it ends in."""
+"""One try at one unit: its stagings, its sinks, its books, and the outcome that it ends in."""
 
 from __future__ import annotations
 
-import os
+import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import NamedTuple
 
 from engine.delivery.books import Books
-from engine.delivery.journal import Begun, Known, taken
-from engine.delivery.rejects import FOLDER, RejectWriter
-from engine.delivery.staging import address, file_name, staging_name, unit_name
-from engine.errors import EngineError, UnitError
-from engine.kinds import Facts, Output, Roots, Staged, Staging, Store, Unit, Writer
+from engine.delivery.journal import Begun, Known
+from engine.delivery.judging import Holding, absent_of, is_over_limit, judge
+from engine.delivery.manifests import write_manifest
+from engine.delivery.places import Places
+from engine.delivery.reject_reports import write_report
+from engine.delivery.rejects import RejectWriter
+from engine.delivery.routing import OpenOutlet, Router
+from engine.delivery.staging import unit_name
+from engine.errors import EngineError
+from engine.kinds import Facts, Output, Roots, Stage, Staged, Staging, Store, Unit
 from engine.language.frames import Context
-from engine.language.jsontext import decode, encode
 from engine.language.tables import Tables
 from engine.language.templates import path_of
-from engine.plan import Plan
-from engine.records import Batch, FieldError, Instant, Mapped, Reject
-from engine.rows.flow import read_first
-from engine.spec.validate import keeps
-from engine.spelling import counted, listed
-
-EARLY: Final = 1000
-SHOWN: Final = 5
-LEDGERS: Final = "stagings"
-"""The folder of the state in which stores note what they began, where they have no folder for it."""
+from engine.plan import Outlet, Plan
+from engine.records import Batch, Instant, Mapped
+from engine.rows.failures import Notes
+from engine.rows.flow import Flow
 
 
-class Places:
-    """The stores that a run writes to and reads from, opened once; which unit owns which output path."""
+class Read(NamedTuple):
+    """A file, or a part of one, that was read to its end: the hash of what was read, and of the whole file where that
+    is another one; what became of its records.
+    """
 
-    def __init__(self, plan: Plan, state: Store, owner: Callable[[str], str | None]) -> None:
-        self.source = plan.source_end.store()
-        self.sink = plan.sink_end.store()
-        self.state = state
-        self.rejects = f"{FOLDER}/{file_name(plan.scope)}"
-        self._mark = os.urandom(6).hex()
-        self._plan = plan
-        self._owner = owner
-        self._owners: dict[str, str] = {}
-
-    def reserve(self, path: str, unit: str) -> None:
-        """An output path belongs to the unit that opened it first; another that would meet it there fails."""
-        where, me = address(self.sink, path), f"{self._plan.scope} {unit}"
-        owner = self._owners.setdefault(where, self._owner(where) or me)
-        if owner != me:
-            raise taken(self.sink.show(path), owner, self._plan.scope)
-
-    def stagings(self, unit: Unit, number: int) -> list[dict[str, Any]]:
-        """The addresses of an attempt's stagings, known before they are made."""
-        return [staging.address() for staging in self.open_stagings(unit, number)]
-
-    def open_stagings(self, unit: Unit, number: int) -> tuple[Staging, Staging]:
-        """The stagings of its outputs and of its rejects."""
-        name = staging_name(self._plan.scope, unit.id, number, self._mark)
-        ledger = os.path.join(self._plan.state_folder, LEDGERS, name)
-        return self.sink.staging(self._plan.sink.root, name, ledger), self.state.staging(self.rejects, name)
+    unit: Unit
+    sha256: str
+    file: str
+    books: Mapping[str, int]
 
 
 class Attempt:
@@ -76,98 +55,165 @@ class Attempt:
         self.started_at = Instant.fromisoformat(begun.started_at)
         self.roots = roots_of(plan, begun)
         self.context = Context(self.roots["vars"], self.roots["run"], self.roots["unit"], tables)
-        self.broken = ""
-        self._keeps = keeps(plan.contract.schema) if plan.contract else None
         self.books = Books()
         self.absent: Sequence[str] = ()
         self._header_seen = False
         self.status = "streaming"
         self.error: EngineError | None = None
         self.sha256 = ""
+        self.same_as = ""
+        """The unit that stands for this one, as it had the same content before."""
+        self.reads: list[Read] = []
         self.bytes = 0
-        self.outputs: Sequence[Output] = ()
-        self.rejects_output: Output | None = None
+        self.outputs: list[tuple[Staging, Output]] = []
+        self.kept: list[tuple[Staging, Output]] = []
+        """What a refused unit publishes too: its rejects, and the report of them."""
         self._clock = time.monotonic()
         self.seconds = 0.0
-        self.staging, self.reject_staging = places.open_stagings(begun.unit, begun.number)
-        self._places = places
-        self.writer: Writer | None = None
-        self.archive_targets: dict[str, str] = {}
+        self.places = places
+        self.stagings = places.open_stagings(begun.unit, begun.number)
+        self.archive_targets: dict[str, dict[str, str]] = {}
         self.rejects = RejectWriter(
-            self.reject_staging.open, self._rejects_path(places), self.run, self.unit.id, self.books
+            self.stagings.rejects.open, self._rejects_path(places), self.run, self.unit.id, self.books, plan.redact
         )
+        self._holding = Holding(plan)
+        self._notes = Notes()
+        self._outlets: list[OpenOutlet] = []
+        self._router = Router(self._outlets, self.books, self._notes)
 
     def _rejects_path(self, places: Places) -> str:
         return f"{places.rejects}/{unit_name(self.plan.scope, self.unit.id)}.{self.number}.jsonl"
 
-    def _stage(self, path: str, facts: Facts) -> Staged:
-        self._places.reserve(path, self.unit.id)
-        return self.staging.open(path, facts)
+    def _stage(self, outlet: Outlet, store: Store, staging: Staging) -> Stage:
+        """Opens files of one sink in its staging, each path reserved first."""
+
+        def stage(path: str, facts: Facts) -> Staged:
+            self.places.reserve(store, path, self.unit.id, outlet.sink.overwrite)
+            return staging.open(path, facts)
+
+        return stage
+
+    # --- the steps of the protocol
 
     def open(self) -> None:
         """Make all names of the unit before it is read: one that cannot be made fails it here, not later."""
-        templates = {key: getattr(self.plan.archive, key) for key in ("success", "partial", "error")}
-        self.archive_targets = {key: path_of(each, self.roots) for key, each in templates.items() if each}
-        self.writer = self.plan.sink.writer(self.roots, self.plan.columns, self._stage)
+        self.archive_targets = {unit.id: self._targets(unit) for unit in self.files}
+        for outlet, store, staging in zip(self.plan.sinks, self.places.sinks, self.stagings.outputs, strict=False):
+            stage = self._stage(outlet, store, staging)
+            writer = outlet.sink.writer(self.roots, outlet.columns, stage, self.plan.limits)
+            self._outlets.append(OpenOutlet(outlet, writer))
+        self.enter(self.context)
 
-    def take(self, batch: Batch, mapped: Mapped) -> None:
-        """The fates of one batch: each record is written or rejected."""
-        assert self.writer  # noqa: S101 - opened before the first batch is read
+    @property
+    def files(self) -> Sequence[Unit]:
+        """The units that are files: itself, or its members."""
+        return self.unit.members or (self.unit,)
+
+    def _targets(self, unit: Unit) -> dict[str, str]:
+        """Where the file of a unit goes, by outcome."""
+        templates = {key: getattr(self.plan.archive, key) for key in ("success", "partial", "error")}
+        roots = {**self.roots, "unit": unit.values}
+        return {key: path_of(each, roots) for key, each in templates.items() if each}
+
+    def begin_file(self, unit: Unit) -> None:
+        """What comes from now on is read from this file."""
+        self._before = Counter(self.books.as_dict())
+        if unit is not self.unit:
+            self._header_seen = False
+            self.rejects.unit = unit.id
+            self.context.unit = unit.values
+            self.enter(self.context)
+
+    def end_file(self, unit: Unit, sha256: str, file: str) -> None:
+        """It was read to its end."""
+        books = Counter(self.books.as_dict())
+        books.subtract(self._before)
+        self.reads.append(Read(unit, sha256, file, dict(books)))
+        self.sha256 = sha256 if unit is self.unit else hash_of(read.sha256 for read in self.reads)
+
+    def enter(self, context: Context) -> None:
+        """What comes from now on is of this context: of the unit, or of one of its members."""
+        self._flow = Flow(self.plan.steps, context, self._notes, rows=self.plan.routes)
+        for outlet in self._outlets:
+            outlet.enter(context)
+
+    def take(self, batch: Batch) -> None:
+        """The fates of one batch, counted: each record is written, rejected or filtered."""
+        self.books.count_read(len(batch))
         if batch.table and not self._header_seen:
-            self._see_header(batch.table.names)
-        if self._keeps and not self.broken:
-            self._hold(batch, mapped)
-        rejects = list(mapped.rejects)
-        for index, error in self.writer.write(mapped.records):
-            field_error = FieldError("", error.code, error.message, error.value)
-            child = mapped.children[index] if mapped.children else ()
-            rejects.append(Reject(mapped.indexes[index], "write", mapped.records[index], (field_error,), child))
+            self._header_seen = True
+            self.absent = absent_of(self.plan, batch.table.names)
+        for mapped in self._flow.parts(batch):
+            self._deliver(batch, mapped)
+        self.books.count_steps(self._notes, *(outlet.notes for outlet in self._outlets))
+
+    def _deliver(self, batch: Batch, mapped: Mapped) -> None:
+        self._holding.look(batch, mapped)
+        rejects = self._router.take(mapped)
         for reject in sorted(rejects, key=lambda reject: (reject.position, reject.child)):
             self.rejects.write(batch, reject)
 
-    def _hold(self, batch: Batch, mapped: Mapped) -> None:
-        """Remember the first record that breaks the contract: it is held against what is written."""
-        assert self._keeps  # noqa: S101 - asked for only with a contract
-        for index, record in zip(mapped.indexes, mapped.records, strict=True):
-            if wrong := self._keeps(decode(encode(record))):
-                number = batch.number + index
-                self.broken = f"record {number:,} breaks `{self.plan.contract.file}`: {wrong}"  # type: ignore[union-attr]
-                return
-
-    def _see_header(self, names: Sequence[str]) -> None:
-        """A header without any column that the mapping reads is another file, or another delimiter."""
-        self._header_seen = True
-        wanted = read_first(self.plan.steps)
-        if wanted is None:
-            return
-        if wanted and not wanted.keys() & set(names):
-            mark = next((each for each in (";", "\t", "|", ",") if len(names) == 1 and each in names[0]), "")
-            help = f"it looks separated by {mark!r}: set `delimiter`" if mark else "mend the header, or the mapping"
-            message = f"the header {listed(names[:SHOWN])} has no column that the mapping reads"
-            raise UnitError("R124", message, help)
-        known = {*names, *self.plan.parser.optional_names}
-        self.absent = [name for name, alone in wanted.items() if alone and name not in known]
-
     def close(self) -> None:
         """End the outputs and the rejects, synced; count what the outputs hold."""
-        assert self.writer  # noqa: S101 - opened before the first batch is read
-        self.outputs = self.writer.close()
-        self.books.count_written(sum(output.records for output in self.outputs))
-        self.rejects_output = self.rejects.close()
+        self._router.close()
+        for at, outlet in enumerate(self._outlets):
+            self._end_outputs(at, outlet)
+        if rejects := self.rejects.close():
+            self.kept.append((self.stagings.rejects, rejects))
+            if self.plan.rejects:
+                self._report_rejects(rejects)
+
+    def _end_outputs(self, at: int, outlet: OpenOutlet) -> None:
+        """The outputs of one sink; several are listed by a manifest behind them."""
+        staging, sink = self.stagings.outputs[at], outlet.plan.sink
+        self.outputs += [(staging, output) for output in outlet.outputs]
+        if sink.several and outlet.outputs:
+            stage = self._stage(outlet.plan, self.places.sinks[at], staging)
+            self.outputs.append(
+                (staging, write_manifest(sink, self.plan.scope, self.unit.id, outlet.plan.name, outlet.outputs, stage))
+            )
+
+    def _report_rejects(self, rejects: Output) -> None:
+        """The rejects once more, for people."""
+        report, staging = self.plan.rejects, self.stagings.report
+        assert report  # noqa: S101 - asked for
+        assert staging  # noqa: S101
+        stage = self._stage(report.outlet, self.places.sinks[-1], staging)
+        where = self.stagings.rejects.details(rejects.path)["staged"]
+        made = write_report(report, self.roots, lambda: self.places.state.open(where), stage, self.plan.limits)
+        self.kept += [(staging, output) for output in made]
+
+    def balance(self) -> None:
+        """Raise BooksError where records have no fate, here or in one of the sinks."""
+        for outlet in self._outlets:
+            outlet.balance()
+        self.books.balance()
+
+    def judge(self) -> None:
+        """Raise UnitError where the unit may not be published as it is."""
+        judge(self.plan, self.books)
+        self._holding.judge()
+
+    @property
+    def is_over_limit(self) -> bool:
+        """Whether it need not be read to its end: it is refused."""
+        return is_over_limit(self.plan, self.books)
 
     def end(self, status: str, error: EngineError | None = None) -> None:
         """The unit's outcome. One that is not committed leaves no output; a failed one no rejects either."""
         self.status, self.error = status, error
         self.seconds = self.elapsed
         if status != "committed":
-            if self.writer:
-                self.writer.abandon()
-            self.staging.destroy()
-            self.outputs = ()
+            for outlet in self._outlets:
+                outlet.writer.abandon()
+            for staging in self.stagings.outputs:
+                staging.destroy()
+            self.outputs.clear()
         if status in ("failed", "unchanged"):
             self.rejects.abandon()
-            self.reject_staging.destroy()
-            self.rejects_output = None
+            for kept in filter(None, (self.stagings.report, self.stagings.rejects)):
+                kept.destroy()
+            self.kept.clear()
 
     @property
     def elapsed(self) -> float:
@@ -179,37 +225,15 @@ class Attempt:
         """What this unit asks the command line to return."""
         return self.error.exit_code if self.error else 0
 
-    def judge(self) -> None:
-        """Raise UnitError where the rejects are over the limit, or nothing but rejects came out."""
-        counts = self.books.counts
-        self._judge_limit(counts["rejected"])
-        if self.plan.max_rejects is None and counts["rejected"] and counts["rejected"] == self.books.went_in:
-            count = counts["rejected"]
-            message = f"all {count:,} records were rejected" if count > 1 else "the one record was rejected"
-            raise UnitError("D202", message, "mend the spec or the file; see the rejects")
-        self._judge_recovered(counts["read"])
-        if self.broken:
-            raise UnitError("D204", self.broken, "mend the mapping, or the contract; nothing was published")
-
     @property
-    def is_over_limit(self) -> bool:
-        """From 1,000 records on, what is over the limit need not be mapped to its end."""
-        records, limit = self.books.went_in, self.plan.max_rejects
-        return bool(records >= EARLY and limit and limit.exceeded(self.books.counts["rejected"], records))
+    def sinks(self) -> Mapping[str, Books]:
+        """The books of each sink, by its name."""
+        return {outlet.plan.name: outlet.books for outlet in self._outlets}
 
-    def _judge_recovered(self, read: int) -> None:
-        limit, recovered = self.plan.max_recovered, self.books.recovered.total()
-        if limit and limit.exceeded(recovered, read):
-            counts = f"{counted(recovered, 'error')} in {counted(read, 'record')}"
-            message = f"`on_error` answered {counts}, `max_recovered` allows {limit}"
-            raise UnitError("D205", message, "mend the spec or the file; the report counts them by field and code")
 
-    def _judge_limit(self, rejected: int) -> None:
-        records, limit = self.books.went_in, self.plan.max_rejects
-        if limit and limit.exceeded(rejected, records):
-            message = f"{rejected:,} of {counted(records, 'record')} {'was' if rejected == 1 else 'were'} rejected"
-            help = "mend the spec or the file; see the rejects"
-            raise UnitError("D201", f"{message}, `max_rejects` allows {limit}", help)
+def hash_of(hashes: Iterable[str]) -> str:
+    """The hash of several contents, in order."""
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def roots_of(plan: Plan, begun: Begun) -> Roots:

@@ -35,11 +35,16 @@ class Books:
         self.counts["rejected"] += 1
         self.rejects[code] += 1
 
-    def count_steps(self, notes: Notes) -> None:
-        """What steps counted so far: records made beyond those read, held back by a rule, mended by `on_error`."""
+    def count_steps(self, notes: Notes, *others: Notes) -> None:
+        """What steps counted so far: records made beyond those read, held back by a rule, mended by `on_error`.
+
+        `others` are those of sinks, of whose records only what was mended counts here.
+        """
         self.counts["created"], self.counts["filtered"] = notes.created, notes.filtered.total()
         self.filtered, self.recovered = notes.filtered.copy(), notes.recovered.copy()
-        self.items_dropped = notes.items_dropped
+        for other in others:
+            self.recovered += other.recovered
+        self.items_dropped = sum(each.items_dropped for each in (notes, *others))
 
     @property
     def went_in(self) -> int:

@@ -5,24 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
 from engine.delivery import archive
-from engine.delivery.attempts import Places
-from engine.delivery.journal import Journal, Known
+from engine.delivery.journal import DONE, JUDGED, Journal, Known, Moved
+from engine.delivery.parts import Cutter
+from engine.delivery.places import Places
 from engine.delivery.publish import publish, tidy_stagings
 from engine.delivery.staging import file_name
 from engine.delivery.syncing import Folders
-from engine.errors import EngineError, StoreError, UnitError
-from engine.kinds import Unit
+from engine.errors import StoreError
+from engine.kinds import Store, Unit
 from engine.plan import Archive, End, Plan
-from engine.sources.files import Files, unit_of
 from engine.state.kv import KV
 from engine.state.locks import Flock
 from engine.storage.local import Local, LocalStore, make_private
@@ -30,8 +28,6 @@ from engine.storage.refusals import store_error
 from engine.storage.stores import at
 
 TRIAL: Final = "trial"
-MOST_CHANGES: Final = 3
-"""How often one run reads a file that changes under it before the unit fails."""
 
 
 class Claim:
@@ -49,6 +45,38 @@ class Claim:
         self.held: dict[str, StoreError] = {}
         self.untidy: dict[str, StoreError] = {}
         self.outdated = 0
+        self.retired: dict[str, Sequence[Unit]] = {}
+        self.cutter = Cutter(plan.parser, plan.limits)
+        self._contents: dict[str, str] | None = None
+
+    def store_of(self, unit: Unit) -> Store:
+        """The store that its file is in."""
+        return at(unit.place) if unit.place else self.places.source
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """Which unit stands for a content, by its hash."""
+        if self._contents is None:
+            owners = self.known.items()
+            self._contents = {each.sha256: name for name, each in owners if each.status in DONE and not each.same_as}
+        return self._contents
+
+    def begin_anew(self) -> None:
+        """No content counts as done."""
+        self._contents = {}
+
+    def note(self, intents: Sequence[Mapping[str, Any]]) -> None:
+        """These were committed: their contents count from now on, and what they held before no longer."""
+        if self.plan.source.identity != "hash":
+            return
+        for intent in intents:
+            name, record = intent["unit"], Known.of(intent["record"])
+            before = self.known.get(name)
+            if before and self.contents.get(before.sha256) == name and record.status in DONE:
+                del self.contents[before.sha256]
+            if record.status in DONE and not record.same_as:
+                self.contents[record.sha256] = name
+            self.known[name] = record
 
 
 @contextmanager
@@ -98,9 +126,9 @@ def _make_folder(folder: str) -> None:
 
 def trial_plan(plan: Plan, folder: str) -> Plan:
     """The plan with its outputs and state below a folder, wherever its sink points, and nothing archived."""
-    sink_end = End(Local(base=os.path.join(folder, "out")), folder)
+    end = End(Local(base=os.path.join(folder, "out")), folder)
     inside = replace(plan.inside(), source=plan.source)
-    return replace(inside, sink_end=sink_end, archive=Archive(), state_folder=folder)
+    return replace(inside.with_ends(lambda _: end), archive=Archive(), state_folder=folder)
 
 
 def recover(held: Claim) -> int:
@@ -130,7 +158,7 @@ def _destroy(journal: Journal, attempts: list[dict[str, Any]]) -> None:
 
 def tidy(held: Claim, pending: Sequence[Mapping[str, Any]]) -> None:
     """What is left after a commit: files to their archive, empty stagings away; where it fails, next time."""
-    done: list[tuple[Mapping[str, Any], str | None]] = []
+    done: list[tuple[Mapping[str, Any], Moved | None]] = []
     changed, refused = Folders(), dict[str, StoreError]()
     for left in pending:
         try:
@@ -139,115 +167,47 @@ def tidy(held: Claim, pending: Sequence[Mapping[str, Any]]) -> None:
             refused[left["unit"]] = error
     refused |= (unsynced := changed.sync())
     held.untidy.update(refused)
-    held.journal.tidied([(left, place) for left, place in done if left["unit"] not in unsynced])
+    held.journal.tidied([(left, moved) for left, moved in done if left["unit"] not in unsynced])
 
 
-def _tidy_one(left: Mapping[str, Any], changed: Folders) -> str | None:
+def _tidy_one(left: Mapping[str, Any], changed: Folders) -> Moved | None:
     """Archive the file of one unit, where that is asked for, and say where it is now."""
-    moved = left["archive"]
-    place = archive.move(moved) if moved else None
+    wanted = left["archive"]
+    place = archive.move(wanted) if wanted else None
     if place:
-        changed.add(moved["store"], archive.folders(moved, place), left["unit"])
+        for store, folder in archive.folders(wanted, place):
+            changed.add(store, [folder], left["unit"])
     tidy_stagings(left)
-    return place
+    return Moved(place, archive.version_at(wanted, place)) if place else None
 
 
-def due(
-    held: Claim, now: datetime, passed: Callable[[str, str, EngineError], None], *, full_refresh: bool
-) -> Iterator[Unit]:
-    """The units to do now, in the source's order: new ones, changed ones, and those whose last try failed.
-
-    `passed` is told of those that are not tried: refused ones, which wait for another spec, variable or
-    version, and files whose name no state can hold.
-    """
-    listed = list(held.plan.source.units(held.places.source, {"vars": held.plan.vars}, now))
-    present = {unit.id for unit in listed}
-    held.journal.mark_gone([name for name, last in held.known.items() if _went(held, name, last, present)])
-    for unit in (*_elsewhere(held, present), *listed):
-        last = held.known.get(unit.id)
-        if unit.id in held.held:
-            continue
-        if not is_text(unit.id):
-            passed(shown_name(unit.id), "failed", unnamed(unit.id))
-        elif full_refresh or last is None or _is_due(unit, last, held.plan.spec_hash):
-            yield unit
-        elif last.status == "refused":
-            passed(unit.id, "refused", waiting())
-        else:
-            held.outdated += last.spec != held.plan.spec_hash
+def retire(held: Claim) -> None:
+    """Take away what units made that others stand for now: of files cut anew, once all their parts are done."""
+    journal = held.journal
+    intents = [
+        _retraction(name, record)
+        for name, others in held.retired.items()
+        if all(_is_judged(journal.record(unit.id), unit) for unit in others) and (record := journal.record(name))
+    ]
+    if intents:
+        journal.intend(intents)
+        journal.commit(publish(intents).done)
 
 
-def waiting() -> UnitError:
-    """What a refused unit is passed by with."""
-    return UnitError("D203", "refused before, and nothing changed since: not tried again", "mend the spec or the file")
+def _is_judged(record: Mapping[str, Any] | None, unit: Unit) -> bool:
+    return bool(record and record["status"] in JUDGED and record["version"] == unit.stat.version)
 
 
-def _went(held: Claim, name: str, last: Known, present: set[str]) -> bool:
-    """Whether a file that was there is missing now; one that is only too young or left out is not."""
-    return name not in present and not (last.gone or last.archived or held.places.source.stat(name))
+def _retraction(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The intent of a unit that is no more: all it has is removed. Should it come back, it is due."""
+    left = {**record, "outputs": [], "rejects": [], "gone": True, "version": ""}
+    remove = [*record["outputs"], *record["rejects"]]
+    said = {"unit": name, "attempt": record["attempt"], "outputs": [], "remove": remove, "archive": None}
+    return {**said, "stagings": [], "record": left}
 
 
-def _is_due(unit: Unit, last: Known, spec: str) -> bool:
-    if last.version != unit.stat.version or last.status == "failed":
-        return True
-    if last.status == "refused":
-        return last.spec != spec
-    return last.archived  # it was moved away, and is here again
-
-
-def _elsewhere(held: Claim, present: set[str]) -> Iterator[Unit]:
-    """Refused units whose file was archived: they wait at their new place, and are taken from it."""
-    for name, last in held.known.items():
-        if last.status in ("refused", "failed") and last.place and name not in present:
-            unit = unit_now(held, name, last.place)
-            if unit:
-                yield unit
-
-
-def unit_now(held: Claim, name: str, path: str) -> Unit | None:
-    """A unit with its file as it stands at a path now; None where there is none any more."""
-    source, stat = held.plan.source, held.places.source.stat(path)
-    if stat is None or not isinstance(source, Files):
-        return None
-    unit = unit_of(stat._replace(path=name), source.pattern({"vars": held.plan.vars}))
-    return Unit(name, stat, unit.values)
-
-
-def is_text(name: str) -> bool:
-    """Whether a file's name is UTF-8; the system gives the bytes of any other as lone surrogates."""
-    return not any("\ud800" <= char <= "\udfff" for char in name)
-
-
-def shown_name(name: str) -> str:
-    """A name with the bytes that are not UTF-8 spelled out."""
-    return os.fsencode(name).decode(errors="backslashreplace")
-
-
-def unnamed(name: str) -> UnitError:
-    """What a file is passed by with whose name is not UTF-8."""
-    return UnitError("D306", f"the file name `{shown_name(name)}` is not UTF-8", "rename the file")
-
-
-class Queue:
-    """The units that are due; one that changed under its reader is queued again, a few times."""
-
-    def __init__(self, held: Claim, units: Iterator[Unit]) -> None:
-        self._held = held
-        self._units = units
-        self._again: list[Unit] = []
-        self._changes: Counter[str] = Counter()
-
-    def take(self, most: int) -> list[Unit]:
-        """The next units, empty at the end."""
-        slate = [*islice(self._units, most)] or self._again
-        self._again = [] if slate is self._again else self._again
-        return slate
-
-    def again(self, unit: Unit) -> bool:
-        """Queue a unit as its file is now, behind all others; False where it changes too often or is gone."""
-        self._changes[unit.id] += 1
-        now = unit_now(self._held, unit.id, unit.stat.path)
-        if now is None or self._changes[unit.id] >= MOST_CHANGES:
-            return False
-        self._again.append(now)
-        return True
+def expire(held: Claim, now: datetime) -> int:
+    """Remove archived files that have been kept long enough; what cannot be removed waits for the next run."""
+    gone, refused = archive.expire(held.journal, held.plan.archive, now)
+    held.untidy.update(refused)
+    return gone

@@ -10,16 +10,23 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from engine.delivery.ownership import FENCES, OUTPUTS, PIPELINES, holder, parted
+from engine.delivery.ownership import FENCES, OUTPUTS, PIPELINES, holder, is_own, parted
 from engine.errors import StoreError, UnitError
 from engine.kinds import Unit
 from engine.state.kv import KV, Transaction
 
 RUNS: Final = "runs"
+DONE: Final = ("committed", "unchanged")
+JUDGED: Final = (*DONE, "refused")
+"""How a part of a file ends that does not hold up the others."""
 
 
 class Known(NamedTuple):
-    """What is remembered of a unit, as much as the next listing needs."""
+    """What is remembered of a unit, as much as the next listing needs.
+
+    `place` is where its file is now, in the store of the address `store`; `part` which part of it the unit is, 0 for
+    the whole. `same_as` is the unit that stands for it, as it had the same content.
+    """
 
     status: str
     version: str
@@ -28,6 +35,9 @@ class Known(NamedTuple):
     archived: bool
     gone: bool
     place: str
+    store: Mapping[str, Any] | None = None
+    part: int = 0
+    same_as: str = ""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Known:
@@ -41,7 +51,17 @@ class Known(NamedTuple):
             bool(record["archived"]),
             bool(record["gone"]),
             record["place"] or "",
+            record.get("store"),
+            record.get("part") or 0,
+            record.get("same_as") or "",
         )
+
+
+class Moved(NamedTuple):
+    """Where an archived file is now, and its version there, where its unit will be taken from it."""
+
+    place: str
+    version: str = ""
 
 
 class Begun(NamedTuple):
@@ -55,7 +75,8 @@ class Begun(NamedTuple):
 
 def _pending(left: Mapping[str, Any]) -> str:
     """The key of what is left of one attempt: a newer one of the unit does not take its place."""
-    return f"pending/{left['unit']}/{left['attempt']:09}"
+    of = f"{left['of']}/" if left.get("of") else ""
+    return f"pending/{left['unit']}/{of}{left['attempt']:09}"
 
 
 def _not_before(moment: str, last: str | None) -> str:
@@ -134,6 +155,8 @@ class Journal:
             "version": unit.stat.version,
             "stagings": stagings(unit, number),
         }
+        if unit.members:
+            attempt["members"] = [[member.id, member.stat.version] for member in unit.members]
         tx.set(self.scope, f"attempt/{unit.id}", attempt)
         return begun
 
@@ -161,10 +184,9 @@ class Journal:
 
     def _refusal(self, tx: Transaction, intent: Mapping[str, Any], lapsed: Mapping[str, str | None]) -> Any:
         """Why a unit may not publish: another one holds an output of its."""
-        me = f"{self.scope} {intent['unit']}"
         for output in (each["address"] for each in intent["outputs"]):
             entry = tx.get(OUTPUTS, output)
-            if entry and entry.value not in (me, lapsed[output]):
+            if entry and entry.value != lapsed[output] and not is_own(entry.value, intent["unit"], self.scope):
                 return taken(output, entry.value, self.scope)
         return None
 
@@ -175,13 +197,12 @@ class Journal:
             _disown(tx, *parted(tx, entry.value), output)
         tx.set(OUTPUTS, output, me)
 
-    def commit(self, intents: Sequence[Mapping[str, Any]]) -> None:
-        """The units are done: their records, and what is left to tidy."""
+    def commit(self, intents: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The units are done: their records, and what is left to tidy, which it gives."""
         with self._write() as tx:
-            for intent in intents:
-                self._commit(tx, intent)
+            return [left for intent in intents for left in self._commit(tx, intent)]
 
-    def _commit(self, tx: Transaction, intent: Mapping[str, Any]) -> None:
+    def _commit(self, tx: Transaction, intent: Mapping[str, Any]) -> list[dict[str, Any]]:
         unit = intent["unit"]
         tx.set(self.scope, f"unit/{unit}", intent["record"])
         tx.delete(self.scope, f"intent/{unit}")
@@ -193,9 +214,20 @@ class Journal:
             entry = tx.get(OUTPUTS, removed["address"])
             if entry and entry.value == f"{self.scope} {unit}":
                 tx.delete(OUTPUTS, removed["address"])
-        if intent["stagings"] or intent["archive"]:
-            left = {key: intent[key] for key in ("unit", "attempt", "stagings", "archive")}
+        lefts = [
+            _left(tx, self.scope, intent),
+            *(self._commit_member(tx, intent, m) for m in intent.get("members", ())),
+        ]
+        lefts = [left for left in lefts if left["archive"] or left["stagings"]]
+        for left in lefts:
             tx.set(self.scope, _pending(left), left)
+        return lefts
+
+    def _commit_member(self, tx: Transaction, intent: Mapping[str, Any], member: Mapping[str, Any]) -> dict[str, Any]:
+        """One of several units that are done as one."""
+        tx.set(self.scope, f"unit/{member['unit']}", member["record"])
+        of, attempt = intent["unit"], intent["attempt"]
+        return {"unit": member["unit"], "of": of, "attempt": attempt, "stagings": [], "archive": member["archive"]}
 
     def _keep_attempt(self, tx: Transaction, unit: str) -> None:
         """A later try goes on with the run and clock of the first; its staging is gone already."""
@@ -214,24 +246,56 @@ class Journal:
             for attempt in attempts:
                 self._keep_attempt(tx, attempt["unit"])
 
-    def tidied(self, done: Sequence[tuple[Mapping[str, Any], str | None]]) -> None:
-        """Nothing is left to do for these; beside each the place where its archived file is now."""
+    def tidied(self, done: Sequence[tuple[Mapping[str, Any], Moved | None]]) -> None:
+        """Nothing is left to do for these; beside each where its archived file is now."""
         with self._write() as tx:
-            for left, place in done:
+            for left, moved in done:
                 tx.delete(self.scope, _pending(left))
-                if place:
-                    self._moved(tx, left, place)
+                if moved:
+                    self._moved(tx, left, moved)
 
     def ended(self, run: Mapping[str, Any]) -> None:
         """The record of a run."""
         with self._write() as tx:
             tx.set(RUNS, run["run_id"], run)
 
-    def _moved(self, tx: Transaction, left: Mapping[str, Any], place: str) -> None:
+    def _moved(self, tx: Transaction, left: Mapping[str, Any], moved: Moved) -> None:
         """Of the attempt whose file it was: a newer version is not archived with an older one."""
-        entry = tx.get(self.scope, f"unit/{left['unit']}")
-        if entry and entry.value["attempt"] == left["attempt"]:
-            tx.set(self.scope, f"unit/{left['unit']}", {**entry.value, "archived": True, "place": place})
+        archive = left["archive"]
+        for unit in archive.get("parts") or (left["unit"],):
+            entry = tx.get(self.scope, f"unit/{unit}")
+            if entry and _is_of(entry.value, left):
+                now = {"archived": True, "place": moved.place, "store": archive.get("to")}
+                if moved.version:
+                    now["version"] = moved.version
+                tx.set(self.scope, f"unit/{unit}", {**entry.value, **now})
+        if archive.get("keep"):
+            key = f"archived/{archive['at']}/{left['unit']}/{left['attempt']:09}"
+            store = archive.get("to") or archive["store"]
+            kept = {name: archive[name] for name in ("bytes", "sha256", "at")}
+            tx.set(self.scope, key, {**kept, "store": store, "path": moved.place})
+
+    # --- archived files that go away, and what several units are as one
+
+    def archived(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Archived files that are not kept for ever, the oldest first."""
+        return ((key, entry.value) for key, entry in self._kv.list(self.scope, "archived/"))
+
+    def expired(self, keys: Sequence[str]) -> None:
+        """These are not there any more, or not ours."""
+        with self._write() as tx:
+            for key in keys:
+                tx.delete(self.scope, key)
+
+    def gathered(self, prefix: str) -> dict[str, list[list[str]]]:
+        """What was begun as one and is not done: its members, each with its version."""
+        found = (entry.value for _, entry in self._kv.list(self.scope, f"attempt/{prefix}"))
+        return {attempt["unit"]: attempt["members"] for attempt in found if attempt.get("members")}
+
+    def forget(self, unit: str) -> None:
+        """What was begun as one and will not be done: a member of it changed."""
+        with self._write() as tx:
+            tx.delete(self.scope, f"attempt/{unit}")
 
     def mark_gone(self, units: Sequence[str]) -> None:
         """These units' files were not in a complete listing."""
@@ -252,6 +316,36 @@ class Journal:
                                  f"give `{file}` another `name`")  # fmt: skip
             if entry is None or entry.value != file:
                 tx.set(PIPELINES, name, file)
+
+
+def _is_of(record: Mapping[str, Any], left: Mapping[str, Any]) -> bool:
+    """Whether a unit is still as the attempt left it that is to be tidied."""
+    if left["archive"].get("parts"):
+        return bool(record["version"] == left["archive"]["version"])
+    return bool(record["attempt"] == left["attempt"] and record.get("of") == left.get("of"))
+
+
+def _left(tx: Transaction, scope: str, intent: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left to tidy of a unit."""
+    moves = intent["archive"]
+    if moves and moves.get("parts"):
+        moves = _when_whole(tx, scope, moves)
+    return {"unit": intent["unit"], "attempt": intent["attempt"], "stagings": intent["stagings"], "archive": moves}
+
+
+def _when_whole(tx: Transaction, scope: str, moves: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The move of a file that is read in parts: there is one when all of them are judged, by the worst of them."""
+    worst = 0
+    for part in reversed(moves["parts"]):  # the last is the last to come
+        entry = tx.get(scope, f"unit/{part}")
+        if not entry or entry.value["version"] != moves["version"] or entry.value["status"] not in JUDGED:
+            return None
+        refused = entry.value["status"] == "refused"
+        worst = max(worst, 2 if refused else bool(entry.value["books"]["rejected"]))
+    target = moves["targets"].get(("success", "partial", "error")[worst])
+    waits = worst == 2
+    stays = target is None or (target == moves["path"] and "to" not in moves)
+    return None if stays else {**moves, "target": target, "waits": waits}
 
 
 def _disown(tx: Transaction, scope: str, unit: str, output: str) -> None:

@@ -15,12 +15,21 @@ from engine.storage.stores import at
 FENCES: Final = "fences"
 OUTPUTS: Final = "outputs"
 PIPELINES: Final = "pipelines"
+RUN: Final = "run:"
+"""How the id begins of all units of a run as one; the id of that run follows."""
 
 
 def holder(reads: Reads, output: str) -> str | None:
     """Whom an output path belongs to, as `scope unit`; None where nobody claims it, or the claim lapsed."""
     entry = reads.get(OUTPUTS, output)
     return entry.value if entry and _holds(reads, entry.value, output) else None
+
+
+def is_own(owner: str, unit: str, scope: str) -> bool:
+    """Whether what an owner has is this unit's to replace: all that runs make as one is each next run's."""
+    as_one = f"{scope} {RUN}"
+    me = f"{scope} {unit}"
+    return owner == me or (owner.startswith(as_one) and me.startswith(as_one))
 
 
 def _holds(reads: Reads, owner: str, output: str) -> bool:

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from engine.delivery.archive import archive_of
 from engine.delivery.attempts import Attempt
+from engine.delivery.manifests import listed_before
 from engine.delivery.staging import address
 from engine.delivery.syncing import Folders
 from engine.errors import StoreError
-from engine.kinds import Output, Staging, Store
+from engine.kinds import Output, Staging, Store, Unit
 from engine.storage.stores import at, content_hash
 
 Intent = Mapping[str, Any]
@@ -22,36 +23,78 @@ Intent = Mapping[str, Any]
 
 def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: str) -> dict[str, Any]:
     """All that the rest of the protocol needs, and no secret. `record` is the unit's last one."""
-    outputs = [_staged(attempt.staging, output) for output in attempt.outputs]
-    rejects = [_staged(attempt.reject_staging, output) for output in (attempt.rejects_output,) if output]
-    stagings = [staging.address() for staging in (attempt.staging, attempt.reject_staging) if staging.files]
-    kept = record["outputs"] if record and attempt.status != "committed" else outputs
-    kept_rejects = record["rejects"] if record and attempt.status in ("failed", "unchanged") else rejects
+    outputs = [_staged(staging, output) for staging, output in attempt.outputs]
+    rejects = [_staged(staging, output) for staging, output in attempt.kept]
+    stagings = [staging.address() for staging in attempt.stagings.all if staging.files]
+    stands = record and not _is_replaced(attempt, record)
+    kept = record["outputs"] if record and stands else outputs
+    kept_rejects = record["rejects"] if record and stands and attempt.status in ("failed", "unchanged") else rejects
     return {
         "unit": attempt.unit.id,
         "attempt": attempt.number,
         "outputs": outputs + rejects,
         "remove": _superseded(attempt, record, outputs, rejects),
-        "archive": archive_of(attempt, record),
+        "archive": None if attempt.unit.members else _archive(attempt, record, finished_at),
         "stagings": stagings if attempt.status in ("committed", "refused") else [],
         "record": {
-            "status": attempt.status,
-            "version": attempt.unit.stat.version,
+            **_record(attempt, attempt.unit, finished_at),
             "sha256": attempt.sha256,
-            "attempt": attempt.number,
-            "run": attempt.run,
-            "started_at": attempt.started,
-            "spec": attempt.plan.spec_hash,
             "outputs": [_kept(output) for output in kept],
             "rejects": [_kept(output) for output in kept_rejects],
             "books": attempt.books.as_dict(),
-            "error": str(attempt.error) if attempt.error else None,
-            "archived": False,
-            "gone": False,
-            "place": attempt.unit.stat.path if attempt.unit.stat.path != attempt.unit.id else None,
-            "finished_at": finished_at,
         },
+        "members": _members(attempt, finished_at) if attempt.unit.members and attempt.status != "failed" else [],
     }
+
+
+def _archive(attempt: Attempt, record: Mapping[str, Any] | None, now: str) -> dict[str, Any] | None:
+    return archive_of(attempt, attempt.reads[0], record, now) if attempt.reads else None
+
+
+def _members(attempt: Attempt, now: str) -> list[dict[str, Any]]:
+    """What becomes of each of several units that are done as one: their outcome is its outcome."""
+    return [
+        {
+            "unit": read.unit.id,
+            "record": {
+                **_record(attempt, read.unit, now),
+                "of": attempt.unit.id,
+                "sha256": read.sha256,
+                "outputs": [],
+                "rejects": [],
+                "books": dict(read.books),
+            },
+            "archive": archive_of(attempt, read, None, now),
+        }
+        for read in attempt.reads
+    ]
+
+
+def _record(attempt: Attempt, unit: Unit, now: str) -> dict[str, Any]:
+    """What is remembered of a unit, whatever it gave."""
+    file = unit.id.rpartition("#")[0] if unit.part else unit.id
+    return {
+        "status": attempt.status,
+        "version": unit.stat.version,
+        "attempt": attempt.number,
+        "run": attempt.run,
+        "started_at": attempt.started,
+        "spec": attempt.plan.spec_hash,
+        "error": str(attempt.error) if attempt.error else None,
+        "archived": False,
+        "gone": False,
+        "place": unit.stat.path if unit.stat.path != file else None,
+        "store": unit.place,
+        "part": unit.part.number if unit.part else 0,
+        "same_as": attempt.same_as or None,
+        "finished_at": now,
+    }
+
+
+def _is_replaced(attempt: Attempt, record: Mapping[str, Any]) -> bool:
+    """Whether what the unit published before holds no longer: another unit may stand for its new content."""
+    other = bool(attempt.same_as) and record["sha256"] != attempt.sha256
+    return attempt.status == "committed" or (attempt.status == "unchanged" and other)
 
 
 def _staged(staging: Staging, output: Output) -> dict[str, Any]:
@@ -77,11 +120,24 @@ def _superseded(
 
     Where that is now is looked at anew: a folder that became a link meanwhile leads to what is published now.
     """
-    if record is None or attempt.status in ("failed", "unchanged"):
+    replaced = attempt.status == "committed" or (record is not None and _is_replaced(attempt, record))
+    if attempt.status in ("failed", "unchanged") and not replaced:
         return []
     now = {output["address"] for output in (*outputs, *rejects)}
-    last = [*record["rejects"], *(record["outputs"] if attempt.status == "committed" else ())]
-    return [output for output in last if address(at(output["store"]), output["path"]) not in now]
+    last = [*record["rejects"], *(record["outputs"] if replaced else ())] if record else []
+    last += _listed(attempt) if attempt.status == "committed" else []
+    found = {address(at(output["store"]), output["path"]): output for output in last}
+    return [output for where, output in found.items() if where not in now]
+
+
+def _listed(attempt: Attempt) -> list[dict[str, Any]]:
+    """What the manifests list that stand where the unit's several outputs go: the state may have forgotten them."""
+    found = []
+    for outlet, store in zip(attempt.plan.sinks, attempt.places.sinks, strict=False):
+        if outlet.sink.several:
+            for each in listed_before(store, outlet.sink, attempt.plan.scope, attempt.unit.id, outlet.name):
+                found.append({**each, "store": dict(store.address), "address": address(store, each["path"])})
+    return found
 
 
 class Published(NamedTuple):

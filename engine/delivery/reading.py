@@ -6,7 +6,7 @@ import errno
 import hashlib
 import io
 import time
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 from engine.errors import ChangedError
 from engine.kinds import Stat, Store
@@ -17,30 +17,68 @@ FRESH: Final = 10**7
 """Nanoseconds below which two changes of a file may carry one time, on file systems with fine clocks."""
 
 
-class Reading(io.RawIOBase):
-    """The raw bytes of one file; knows how many there were and their hash."""
+class Extent(Protocol):
+    """The part of a file that is read, and what its parser reads before it."""
 
-    def __init__(self, store: Store, stat: Stat) -> None:
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def stop(self) -> int: ...
+
+    @property
+    def front(self) -> bytes: ...
+
+
+class Reading(io.RawIOBase):
+    """The raw bytes of one file, or of one part of it; knows how many there were and their hash.
+
+    The hash of a part is that of the header too: a column that has another name makes another content of all parts.
+    """
+
+    def __init__(self, store: Store, stat: Stat, piece: Extent | None = None) -> None:
         super().__init__()
         self._store = store
         self._stat = stat
         self._file = store.open(stat.path, stat)
         self._digest = hashlib.sha256()
+        self._front = piece.front if piece else b""
+        self._size = piece.stop - piece.start if piece else stat.size
+        self._ends = piece is not None
         self.bytes = 0
+        if piece and piece.start:
+            self._file.seek(piece.start)
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
+        if self._front:
+            return self._before(size)
+        data = self._next(self._most(size))
+        self._digest.update(data)
+        self.bytes += len(data)
+        if 0 <= self._size < self.bytes:  # one that grows as fast as it is read would never end
+            raise self._changed()
+        return data
+
+    def _before(self, size: int) -> bytes:
+        """What a part is read behind."""
+        size = len(self._front) if size < 0 else size
+        data, self._front = self._front[:size], self._front[size:]
+        self._digest.update(data)
+        return data
+
+    def _most(self, size: int) -> int:
+        """No more than the part has left."""
+        left = self._size - self.bytes
+        return size if not self._ends else left if size < 0 else min(size, left)
+
+    def _next(self, size: int) -> bytes:
         try:
-            data = self._file.read(size)
+            return self._file.read(size)
         except OSError as error:
             if error.errno == errno.ESTALE:
                 raise self._changed() from error
             raise store_error(error, self._store.show(self._stat.path)) from error
-        self._digest.update(data)
-        self.bytes += len(data)
-        if self.bytes > self._stat.size:  # one that grows as fast as it is read would never end
-            raise self._changed()
-        return data
 
     def readinto(self, buffer: Any) -> int:
         """The next bytes, into a buffer."""
@@ -61,7 +99,7 @@ class Reading(io.RawIOBase):
         """Read what is left and give the hash of all; ChangedError where the file is not what was claimed."""
         while self.read(1 << 20):
             pass
-        if self._now() != self._stat.version or self.bytes != self._stat.size:
+        if self._now() != self._stat.version or self.bytes != self._size >= 0:
             raise self._changed()
         return self._digest.hexdigest()
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from engine.delivery.books import Books
+from engine.delivery.redacting import Redactor
 from engine.kinds import NO_FACTS, Output, Stage, Staged
 from engine.language.jsontext import decode, encode
+from engine.language.values import Picked
 from engine.records import MISSING, Batch, FieldError, Place, Reject
 
 RAW_WHOLE: Final = 64 * 1024
 RAW_KEPT: Final = 4 * 1024
 FOLDER: Final = "rejects"
-SINK: Final = "sink"
-"""What the one sink of a pipeline is called."""
 
 _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "integer", "minimum": 0}
@@ -32,11 +32,12 @@ REJECT_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str, bool]]] = {
     "run": (_TEXT, "The run that first tried this version of the unit.", True),
     "unit": (_TEXT, "The unit it was read from.", True),
     "number": (_NUMBER, "The record's number in the unit, from 1.", True),
-    "line": (_NUMBER, "The line it begins in, from 1.", True),
+    "line": (_NUMBER, "The line it begins in, from 1; 0 where it has none (Parquet).", True),
     "offset": (_NUMBER, "The byte it begins at, from 0, after unpacking.", True),
     "child": (_TEXT, "Which of the records it is that steps made of the one that was read: `2`, or `2.0`.", False),
     "stage": (_TEXT, "Where it failed: `parse`, the type of a step, or `write`.", True),
     "sink": ({"type": ["string", "null"]}, "The sink that refused it; null where it did not come so far.", True),
+    "delivered": ({"type": "array", "items": _TEXT}, "The sinks that took it.", False),
     "errors": ({"type": "array", "items": _ERROR, "minItems": 1}, "What was wrong, field by field.", True),
     "record": ({}, "The record as it was at that stage; null where it could not be parsed.", True),
     "raw": (_TEXT, "Its bytes as text, cut at 4 KiB over 64; of several rejects of a record in the first.", False),
@@ -50,11 +51,14 @@ REJECT_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str, bool]]] = {
 class RejectWriter:
     """Writes the rejects of one attempt, and keeps one example of each code for the last lines of the run."""
 
-    def __init__(self, stage: Stage, path: str, run: str, unit: str, books: Books) -> None:
+    def __init__(
+        self, stage: Stage, path: str, run: str, unit: str, books: Books, redact: Sequence[Picked] = ()
+    ) -> None:
+        self._redactor = Redactor(redact)
         self._stage = stage
         self._path = path
         self._run = run
-        self._unit = unit
+        self.unit = unit
         self._books = books
         self._file: Staged | None = None
         self._digest = hashlib.sha256()
@@ -65,8 +69,9 @@ class RejectWriter:
     def write(self, batch: Batch, reject: Reject) -> None:
         """Take one reject of a batch."""
         place = batch.place(reject.position)
-        line = reject_line(self._run, self._unit, place, reject, raw=not reject.child or place.number != self._last)
+        line = reject_line(self._run, self.unit, place, reject, raw=not reject.child or place.number != self._last)
         self._last = place.number
+        line = self._redactor(line)
         code = reject.errors[0].code
         self._put(encode(line) + b"\n")
         self._books.count_rejected(code)
@@ -109,10 +114,11 @@ def reject_line(run: str, unit: str, place: Place, reject: Reject, *, raw: bool 
         "offset": place.offset,
         **({"child": child} if child else {}),
         "stage": reject.stage,
-        "sink": SINK if reject.stage == "write" else None,
+        "sink": reject.sink or None,
+        **({"delivered": list(reject.delivered)} if reject.delivered else {}),
         "errors": [stored(error) for error in reject.errors],
         "record": reject.record,
-        **(raw_of(place) if raw else {}),
+        **(raw_of(place) if raw and place.line else {}),
     }
 
 

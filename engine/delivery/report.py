@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from engine.delivery.attempts import Attempt, Places, merge
+from engine.delivery.attempts import Attempt, merge
 from engine.delivery.books import IN, OUT, Books
-from engine.delivery.rejects import SINK
+from engine.delivery.places import Places
 from engine.errors import EngineError, Interrupted
-from engine.kinds import Store
 from engine.language.tables import Tables
 from engine.plan import Plan
+from engine.storage.stores import at
 
 WORST_FIRST: Final = (1, 5, 7, 6, 4, 9)
 """The order in which exit codes of units decide the exit code of the run."""
@@ -87,11 +87,13 @@ class Report:
     books: Books = field(default_factory=Books)
     units: list[dict[str, Any]] = field(default_factory=list)
     examples: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    sinks: dict[str, Books] = field(default_factory=dict)
     tables: Tables | None = None
     absent: dict[str, str] = field(default_factory=dict)
     codes: list[int] = field(default_factory=list)
     recovered_units: int = 0
     outdated: int = 0
+    expired: int = 0
     began: float = field(default_factory=time.monotonic)
     duration: float = 0.0
     stopped: EngineError | None = None
@@ -117,6 +119,8 @@ class Report:
         self.codes.append(attempt.exit_code)
         if attempt.status in ("committed", "refused"):
             self.books.add(attempt.books)
+            for name, books in attempt.sinks.items():
+                self.sinks.setdefault(name, Books()).add(books)
             for code, example in attempt.rejects.examples.items():
                 self.examples.setdefault(code, example)
         for name in attempt.absent if attempt.status == "committed" else ():
@@ -130,7 +134,7 @@ class Report:
             "records": attempt.books.as_dict(),
             "bytes": attempt.bytes,
             "seconds": round(attempt.seconds, 3),
-            "outputs": [_shown(output, places.sink) for output in stands],
+            "outputs": [_shown(output) for output in stands],
             "rejects_path": next((places.state.show(output["path"]) for output in record["rejects"]), None),
             "error": error_of(attempt.error),
         })  # fmt: skip
@@ -185,16 +189,21 @@ class Report:
             "rejects": merge(self.books.rejects),
             "filtered": merge(self.books.filtered),
             "lookups": {name: len(table) for name, table in (self.tables or {}).items() if isinstance(table, Sized)},
-            "sinks": {SINK: {"written": self.books.counts["written"]}},
+            "sinks": {name: _counted(books) for name, books in self.sinks.items()},
             "units": self.units,
             "cursor": {"before": None, "after": None},
             "error": errors[0] if errors else None,
         }
 
 
-def _shown(output: Mapping[str, Any], store: Store) -> dict[str, Any]:
+def _shown(output: Mapping[str, Any]) -> dict[str, Any]:
     """An output as the user finds it."""
-    return {"path": store.show(output["path"]), "bytes": output["bytes"], "sha256": output["sha256"]}
+    return {"path": at(output["store"]).show(output["path"]), "bytes": output["bytes"], "sha256": output["sha256"]}
+
+
+def _counted(books: Books) -> dict[str, int]:
+    """What became of the records that a sink was given: `written`, and what else there is."""
+    return {name: count for name, count in books.counts.items() if name == "written" or (name in OUT and count)}
 
 
 def error_of(error: EngineError | None) -> dict[str, str] | None:

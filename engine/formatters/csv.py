@@ -6,14 +6,18 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from engine.errors import OptionError, RecordError
 from engine.kinds import NO_ROOTS, Encoder, Formatter, Roots
 from engine.language.jsontext import encode
-from engine.records import Value
+from engine.language.numbers import DECIMAL
+from engine.records import Leaf, Value
 from engine.registry import Doc, component
 from engine.spelling import describe, listed
+
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet may compute (OWASP, CSV Injection)."""
 
 
 @component("csv", "formatter", examples=[{"type": "csv"}, {"type": "csv", "columns": ["sku", "qty"]}])
@@ -21,9 +25,15 @@ class Csv(Formatter):
     """Delimited text (RFC 4180) with a header; missing, null and empty text are all an empty cell.
 
     A list or an object in a cell is a reject, so is a field that no column takes.
+
+    A spreadsheet that opens the file takes a text that begins with `=` for a formula. `escape_formulas` puts a `'` in
+    front of every text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, names of columns too. Numbers
+    stay as they are, also those that are texts (`-5`, `+4790000000`). A reader that is no spreadsheet gets the `'` as
+    data, so it is done only where asked for.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
+    content_type: ClassVar[str] = "text/csv"
     cells: ClassVar[bool] = True
 
     columns: Annotated[
@@ -32,6 +42,7 @@ class Csv(Formatter):
     header: Annotated[bool, Doc("Whether the first row names the columns.")] = True
     delimiter: Annotated[str, Doc("The character between cells.", min=1, max=1)] = ","
     quote: Annotated[str, Doc("The character around a cell that needs one.", min=1, max=1)] = '"'
+    escape_formulas: Annotated[bool, Doc("Whether texts that a spreadsheet would compute get a `'` in front.")] = False
 
     def __post_init__(self) -> None:
         if self.delimiter == self.quote:
@@ -50,6 +61,7 @@ class _Rows(Encoder):
         self._columns = list(columns)
         self._wants_header = options.header
         self._chosen = options.columns != "mapped"
+        self._escapes = options.escape_formulas
 
     def body(self, records: Sequence[Mapping[str, Value]]) -> bytes:
         if not self._columns and records:
@@ -79,7 +91,7 @@ class _Rows(Encoder):
         if not self._wants_header or not self._columns:
             return b""
         self._wants_header = False
-        return self._written([self._columns])
+        return self._written([self._guarded(self._columns)])
 
     def _taken(self) -> bytes:
         data = self._text.getvalue().encode()
@@ -87,10 +99,16 @@ class _Rows(Encoder):
         self._text.truncate()
         return data
 
-    def _row(self, record: Mapping[str, Value]) -> list[str]:
+    def _row(self, record: Mapping[str, Value]) -> Sequence[str]:
         if (not self._chosen and len(record) > len(self._columns)) or not record.keys() <= set(self._columns):
             self._refuse_extra(record)
-        return [_cell(record.get(column), column) for column in self._columns]
+        return self._guarded([_cell(record.get(column), column) for column in self._columns])
+
+    def _guarded(self, cells: Sequence[str]) -> Sequence[str]:
+        """Cells of which a spreadsheet computes none."""
+        if not self._escapes:
+            return cells
+        return ["'" + cell if cell.startswith(FORMULA) and not DECIMAL(cell) else cell for cell in cells]
 
     def _refuse_extra(self, record: Mapping[str, Value]) -> None:
         extra = [name for name in record if name not in self._columns]
@@ -103,6 +121,8 @@ def _cell(value: Value, column: str) -> Any:
         return value
     if value is None:
         return ""
+    if type(value) is Leaf:
+        return value.text
     if isinstance(value, list | dict):
         kind = "a list" if isinstance(value, list) else "an object"
         raise RecordError("R301", f"`{column}` is {kind} `{describe(value)}`: a cell holds one value", value)

@@ -16,6 +16,7 @@ class Jsonl(Formatter):
     """JSON lines: each record compact on a line of its own, keys in the order written."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
+    content_type: ClassVar[str] = "application/x-ndjson"
 
     def encoder(self, columns: Sequence[str], roots: Roots = NO_ROOTS) -> Encoder:
         """A new output."""

@@ -21,7 +21,7 @@ def bounded(value: V, what: str) -> V:
     while waiting:
         node = waiting.pop()
         left -= 1 + (len(node) // TEXT_VALUE if type(node) is str else 0)
-        inside: Collection[Value] = node.values() if type(node) is dict else node if type(node) is list else ()
+        inside: Collection[Value] = node.values() if isinstance(node, dict) else node if type(node) is list else ()
         if left < len(waiting) + len(inside):
             raise too_many(what)
         waiting.extend(inside)
@@ -30,7 +30,7 @@ def bounded(value: V, what: str) -> V:
 
 def put_together(values: list[Value], what: str) -> list[Value]:
     """A list of values that were there before; one of single values is as long as the spec says, and not counted."""
-    return bounded(values, what) if any(type(each) is list or type(each) is dict for each in values) else values
+    return bounded(values, what) if any(isinstance(each, list | dict) for each in values) else values
 
 
 def too_many(what: str) -> RecordError:

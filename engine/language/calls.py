@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from engine.errors import RecordError
 from engine.language.scopes import Scope
 from engine.language.shapes import ANY, Shape, type_of
 from engine.options import Pointer, Report
-from engine.records import Instant, Value, is_blank
+from engine.records import Instant, Leaf, Value, is_blank
 from engine.registry import SCALARS, Resolver
 from engine.spelling import describe
 
@@ -90,13 +91,26 @@ def guarded(function: Callable[..., Value], resolver: Resolver, said: str = "") 
     accepted = {python for name in resolver.takes for python in PYTHON_TYPES[name]}
     if resolver.contextual:
         return lambda value, frame: function(_taken(value, accepted, resolver, said), frame)
+    other = partial(_other, function, accepted, resolver, said)
     if accepted == {str} and not resolver.blank:
-        return lambda value: function(value if type(value) is str else _taken(value, accepted, resolver, said))
-    return lambda value: function(value if type(value) in accepted else _taken(value, accepted, resolver, said))
+        return lambda value: function(value) if type(value) is str else other(value)
+    return lambda value: function(value) if type(value) in accepted else other(value)
+
+
+def _other(
+    function: Callable[[Value], Value], accepted: Collection[type], resolver: Resolver, said: str, value: Value
+) -> Value:
+    """The result for a value whose type is not among those that are taken as they are."""
+    if type(value) is Leaf and str in accepted:
+        text = value.text
+        return function(text) if text or resolver.blank else text
+    return function(_taken(value, accepted, resolver, said))
 
 
 def _taken(value: Value, accepted: Collection[type], resolver: Resolver, said: str) -> Value:
     """The value where the resolver takes it; else the reject."""
+    if type(value) is Leaf and (str in accepted or dict in accepted):
+        return value.text if str in accepted else value
     if type(value) in accepted or (Decimal in accepted and isinstance(value, Decimal)):
         return value
     if resolver.blank and is_blank(value):

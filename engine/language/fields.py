@@ -102,16 +102,16 @@ def picks_of(made: Field) -> Iterator[tuple[Picked, Pointer]]:
     yield from zip(made.sources, made.places, strict=True)
     for use in made.chain:
         for name, option in use.options.items():
-            yield from ((each, (*use.pointer, name)) for each in _picked_in([option]))
+            yield from ((each, (*use.pointer, name)) for each in picked_in([option]))
 
 
-def _picked_in(options: Sequence[Any]) -> Iterator[Picked]:
+def picked_in(options: Sequence[Any]) -> Iterator[Picked]:
     """The values that options of a resolver pick from the record."""
     for option in options:
         if isinstance(option, Expression | Path):
             yield option
         elif isinstance(option, Mapping | list | tuple):
-            yield from _picked_in(list(option.values() if isinstance(option, Mapping) else option))
+            yield from picked_in(list(option.values() if isinstance(option, Mapping) else option))
 
 
 def walk(fields: Sequence[Field]) -> Iterator[Field]:

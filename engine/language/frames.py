@@ -44,7 +44,7 @@ class Around(Protocol):
 
 def with_work(node: Value, work: Mapping[str, Value]) -> Value:
     """A record with the working fields of steps before under their names."""
-    return {**node, **work} if work and type(node) is dict else node
+    return {**node, **work} if work and isinstance(node, dict) else node
 
 
 class Frame:
@@ -184,5 +184,5 @@ CARRIED: Final[Mapping[str, Callable[[int], Carried]]] = {
 }
 """The working fields of steps before that are seen as names behind a head."""
 
-UNIT_KEYS: Final = ("id", "name", "stem", "ext", "dir", "path", "size", "mtime", "date", "source", "record")
+UNIT_KEYS: Final = ("id", "name", "stem", "ext", "dir", "path", "size", "mtime", "date", "source", "record", "part")
 RUN_KEYS: Final = ("id", "started_at", "pipeline")

@@ -16,7 +16,7 @@ from engine.language.literals import read_as, written
 from engine.language.numbers import exact
 from engine.language.shapes import type_of
 from engine.language.tables import STRICT, Key, Policy, Table
-from engine.records import Value
+from engine.records import Value, bare
 from engine.registry import NUMBERS
 
 
@@ -76,6 +76,7 @@ def key_of(key: Key) -> Hashable:
 
 def part_of(value: Any) -> Hashable:
     """One part of a key as it is compared: its type and its value, any number as a number."""
+    value = bare(value)
     type = type_of(value)
     if type in ("list", "object"):
         raise RecordError("R274", f"a key is one value, found {type}: name what is looked up", value)

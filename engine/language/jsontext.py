@@ -5,6 +5,7 @@ Out: compact, UTF-8 unescaped, keys in the order written; floats the shortest te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -43,6 +44,9 @@ def _fraction(text: str) -> Decimal:
 _encoder: Final = msgspec.json.Encoder(enc_hook=_hook, decimal_format="number")
 _decoder: Final = msgspec.json.Decoder(float_hook=_fraction)
 _usual: Final = msgspec.json.Decoder(float_hook=Decimal)
+_skipper: Final = msgspec.json.Decoder(msgspec.Raw)
+TRAILING: Final = "trailing characters"
+_AT: Final = re.compile(r" \(byte (\d+)\)")
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[{\n")
 _SHAPE: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG: Final = b"0" * 64
@@ -89,6 +93,38 @@ def decode_lines(data: bytes) -> list[Value] | None:
     except (ValueError, ArithmeticError, RecursionError):
         return None  # line by line it is found which
     return values if len(values) == ends + 1 else None
+
+
+def decode_items(items: bytes) -> list[Value] | None:
+    """The values between the brackets of a JSON list; None where they are not that, or one is out of range."""
+    try:
+        return (_usual if _is_usual(items) else _decoder).decode(b"[%b]" % items)  # type: ignore[no-any-return]
+    except (ValueError, ArithmeticError, RecursionError):
+        return None
+
+
+def refusal_of(text: bytes | memoryview) -> tuple[str, int | None] | None:
+    """Why a text is not JSON, and at which of its bytes; None where it is, whatever its numbers and texts hold."""
+    try:
+        _skipper.decode(text)
+    except msgspec.DecodeError as error:
+        found = _AT.search(str(error))
+        behind = TRAILING in str(error)  # the library counts that byte too
+        return _AT.sub("", _reason(error)), int(found[1]) - behind if found else None
+    except RecursionError:
+        return "nested too deeply", None
+    return None
+
+
+def size_of(text: bytes | memoryview) -> int:
+    """How many bytes the JSON value takes that a text begins with; 0 where it does not end before the text, or is none.
+
+    The library says where it stops to read; all it reads is held against the grammar.
+    """
+    refused = refusal_of(text)
+    if refused is None or refused[1] is None or not refused[0].startswith(TRAILING):
+        return 0
+    return len(bytes(text[: refused[1]]).rstrip())
 
 
 def _is_usual(data: bytes) -> bool:

@@ -58,6 +58,22 @@ class Pattern:
         """Whether it matches the whole text."""
         return (self._compiled or self._re()).fullmatch(text.encode()) is not None
 
+    @property
+    def names(self) -> list[str]:
+        """The groups that have a name, in the order in which they stand."""
+        return [name for name, _ in self.places]
+
+    @property
+    def places(self) -> list[tuple[str, int]]:
+        """The groups that have a name, each with its place among all groups, from 0."""
+        found = self._re().groupindex.items()
+        return [(name.decode(), at - 1) for name, at in sorted(found, key=lambda each: each[1])]
+
+    def groups_of(self, text: bytes) -> Sequence[bytes | None] | None:
+        """What each group holds of a whole text, in the order of the groups; None where it does not match."""
+        match = (self._compiled or self._re()).fullmatch(text)
+        return None if match is None else match.groups()
+
     def extract(self, text: str, group: int | str) -> str | None:
         """What the group holds in the first match inside the text; None without a match, or outside it."""
         match = (self._compiled or self._re()).search(text.encode())

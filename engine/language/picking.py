@@ -10,6 +10,8 @@ from engine.language.frames import HEADS
 from engine.records import MISSING, Value
 from engine.spelling import listed, suggest
 
+TEXT: Final = "#text"
+"""The text of an element of XML; of one that is nothing else, it is the value itself."""
 PUBLIC_HEADS: Final = tuple(head for head in HEADS if head not in ("", "$work"))
 STEP: Final = re.compile(r"[^.\[\]|&!?*<>=(){},'\"`]+")
 QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
@@ -47,7 +49,7 @@ def take(value: Value, step: Step) -> Value:
         if step.position is not None:
             return _item(value, step.position)
         raise RecordError("R205", f"`{step.text}` is asked of a list of {len(value)}: use `[0]` or `each`")
-    return MISSING
+    return value if step.text == TEXT and isinstance(value, str) else MISSING
 
 
 def _item(value: Value, number: int) -> Value:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from engine.errors import OptionError, RecordError
 from engine.language.bounds import MOST_VALUES, bounded, too_many
 from engine.language.frames import HEADS, Frame, with_work
 from engine.language.patterns import joined
-from engine.language.picking import QUOTED, STEP, Name, inner_head, known_head, take
-from engine.records import MISSING, Digits, Value
+from engine.language.picking import QUOTED, STEP, TEXT, Name, inner_head, known_head, take
+from engine.records import MISSING, Digits, Value, bare
 from engine.registry import resolvers
 from engine.spelling import akin, describe, suggest
 
@@ -213,6 +213,7 @@ def _compiled(query: str, text: str) -> Any:
 def _functions() -> Any:
     """Our functions inside JMESPath: heads and numeric steps; decimals are numbers there too."""
     from jmespath import functions
+    from jmespath.exceptions import JMESPathTypeError
 
     class Functions(functions.Functions):
         frame: Frame
@@ -233,7 +234,17 @@ def _functions() -> Any:
             value = take(node, Name(name, int(name)))
             return None if value is MISSING else value
 
+        def call_function(self, name: str, arguments: Iterable[Value]) -> Value:
+            """An element of XML is its text where a function takes only that."""
+            try:
+                return super().call_function(name, arguments)
+            except JMESPathTypeError:
+                texts = [[bare(each) for each in one] if type(one) is list else bare(one) for one in arguments]
+                return super().call_function(name, texts)
+
         def _convert_to_jmespath_type(self, pyobject: str) -> str:
+            if pyobject == "Leaf":
+                return "object"
             exact = pyobject in ("Decimal", "Digits")
             return "number" if exact else super()._convert_to_jmespath_type(pyobject)  # type: ignore[misc]
 
@@ -245,6 +256,11 @@ def _interpreter(options: Any) -> Any:
     from jmespath.visitor import TreeInterpreter
 
     class Interpreter(TreeInterpreter):
+        def visit_field(self, node: Any, value: Any) -> Any:
+            if type(value) is str and node["value"] == TEXT:
+                return value
+            return super().visit_field(node, value)
+
         def visit_flatten(self, node: Any, value: Any) -> Any:
             found = super().visit_flatten(node, value)
             if found and len(found) > MOST_VALUES:
@@ -258,6 +274,12 @@ def _interpreter(options: Any) -> Any:
                 return None
 
     return Interpreter(options)
+
+
+def parsed_query(query: str, text: str) -> dict[str, Any]:
+    """The tree that the library makes of a query: nodes of `type`, `value` and `children`."""
+    tree: dict[str, Any] = _compiled(query, text).parsed
+    return tree
 
 
 def query_getter(query: str, text: str) -> Callable[[Frame], Value]:
@@ -277,7 +299,7 @@ def query_getter(query: str, text: str) -> Callable[[Frame], Value]:
         except Exception as error:  # the library raises plain TypeError, RecursionError and its own kinds
             reason = str(error).split("\n", 1)[0] or type(error).__name__
             raise RecordError("R206", f"`{text}` failed: {reason}") from error
-        if type(value) is list or type(value) is dict:
+        if isinstance(value, list | dict):
             bounded(value, PATH)
         return MISSING if value is None else value
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from engine.language.picking import Index, Name, Step
-from engine.records import Instant, Value
+from engine.records import Instant, Leaf, Value
 
 SAMPLE_RECORDS: Final = 200
 
@@ -23,6 +23,7 @@ TYPE_OF: Final[Mapping[type, str]] = {
     date: "date",
     list: "list",
     dict: "object",
+    Leaf: "object",
 }
 
 
@@ -44,7 +45,8 @@ class Shape:
     `closed`: no name but those in `fields` exists. `rest` is the shape of names that are not listed. `sure`:
     the type holds for every record, not only for those of a sample. `total` counts the sample's records. `working`
     are the names that only steps see. `mixed`: samples differ in type, so that nothing is known of it. `unseen`:
-    beside the names in `fields`, which steps made, there are those of an input that nobody has seen.
+    beside the names in `fields`, which steps made, there are those of an input that nobody has seen. `places`: a
+    decimal has no more than these.
     """
 
     type: str = "any"
@@ -58,6 +60,18 @@ class Shape:
     working: frozenset[str] = frozenset()
     mixed: bool = False
     unseen: bool = False
+    places: int | None = None
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether a resolver or a schema says the type, and not a sample alone."""
+        return self.type != "any" and (self.sure or not self.seen)
+
+    @property
+    def opened(self) -> Shape:
+        """The same, of which the next file may have more."""
+        fields = {name: each.opened for name, each in self.fields.items()}
+        return replace(self, fields=fields, item=self.item and self.item.opened, closed=False)
 
     def with_names(self, made: Mapping[str, Shape]) -> Shape:
         """The record with names that a step made, which come in place of its own."""
@@ -116,6 +130,8 @@ def of_values(values: Sequence[Value]) -> Shape:
 
 
 def _of_value(value: Value) -> Shape:
+    if type(value) is Leaf:  # an object, and a text where one is wanted
+        return Shape(seen=1, mixed=True)
     if isinstance(value, dict):
         return Shape("object", {key: _of_value(item) for key, item in value.items()}, seen=1)
     if isinstance(value, list):

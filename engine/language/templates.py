@@ -25,16 +25,16 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Final
+from datetime import UTC, date, datetime
+from typing import Any, Final, NamedTuple
 
 from engine.errors import OptionError, UnitError
 from engine.language.frames import RUN_KEYS, UNIT_KEYS
 from engine.language.jsontext import encode
 from engine.language.paths import Path
 from engine.language.picking import Name, Step, take
-from engine.language.times import text_of
-from engine.records import MISSING
+from engine.language.times import in_zone, text_of
+from engine.records import MISSING, Instant, Leaf
 from engine.spelling import suggest
 
 ROOTS: Final = ("unit", "run", "vars", "record", "request")
@@ -48,6 +48,9 @@ _SLOT: Final = re.compile(r"\{\{|\}\}|\{(" + "|".join(ROOTS) + r")\.([^{}:]*)(?:
 _CODES: Final = frozenset("%Y%m%d%H%M%S%j%y")
 _CODE: Final = re.compile(r"%(.?)")
 _KEPT: Final = frozenset(" ._@+=,-")
+
+RUN_ROOTS: Final = ("unit", "run", "vars")
+"""The roots of what is written once a unit."""
 
 Encode = Callable[[str, "Slot"], str]
 
@@ -119,10 +122,22 @@ class Template:
         """The text with each slot filled from `roots` and passed through `encode`."""
         return "".join(part if isinstance(part, str) else encode(_fill(part, roots), part) for part in self.parts)
 
+    def filled(self, roots: Mapping[str, Mapping[str, Any]]) -> str:
+        """The text with each slot filled as it is; what holds none of a root's keys is blank there."""
+        return self.render(roots, lambda text, _: text)
+
     def say(self, roots: Mapping[str, Mapping[str, Any]]) -> str:
         """The text for people: slots as they are, also one with a time format that holds no time."""
-        held = (part if isinstance(part, str) else _written(part, _held(part, roots[part.root])) for part in self.parts)
-        return "".join(held)
+        said = (part if isinstance(part, str) else _written(part, held(part, roots[part.root])) for part in self.parts)
+        return "".join(said)
+
+
+class TextPlace(NamedTuple):
+    """A text with slots, where it stands in the spec, and the roots that it sees."""
+
+    template: Template
+    pointer: tuple[str | int, ...]
+    roots: tuple[str, ...]
 
 
 def _parts(text: str) -> Iterator[str | Slot]:
@@ -179,7 +194,7 @@ def _check_format(slot: Slot, text: str) -> None:
 
 
 def _fill(slot: Slot, roots: Mapping[str, Mapping[str, Any]]) -> str:
-    value = _held(slot, roots.get(slot.root, {}))
+    value = held(slot, roots.get(slot.root, {}))
     if slot.format and not isinstance(value, date):
         raise UnitError("D301", f"`{slot}` has no value in a file name", "give it a value")
     return _written(slot, value)
@@ -191,8 +206,8 @@ def _written(slot: Slot, value: Any) -> str:
     return _shown(value)
 
 
-def _held(slot: Slot, root: Any) -> Any:
-    """What a slot names; of a record, what its path leads to."""
+def held(slot: Slot, root: Any) -> Any:
+    """What a slot names in its root; of a record, what its path leads to."""
     for step in slot.steps:
         root = take(root, step)
     return root
@@ -204,12 +219,16 @@ def _shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, date):
         return text_of(value)
+    if type(value) is Leaf:
+        return value.text
     if isinstance(value, list | dict):
         return encode(value).decode()
     return "" if value is MISSING or value is None else str(value)
 
 
 def _time_part(value: date, code: str) -> str:
+    if isinstance(value, Instant) and value.tzinfo is not UTC:
+        value = in_zone(value, UTC)
     clock = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
     return {
         "Y": f"{clock.year:04d}",

@@ -15,7 +15,7 @@ from engine.language.expressions import condition_shape
 from engine.language.fields import Field, FieldMap, Use
 from engine.language.literals import typed_checks, typed_default
 from engine.language.scopes import Scope
-from engine.language.shapes import ANY, Shape, scalar, type_of
+from engine.language.shapes import ANY, TEXT, Shape, scalar, type_of
 from engine.language.values import pick_shape
 from engine.options import Pointer, Report
 from engine.records import is_blank
@@ -57,8 +57,17 @@ def _check_fields(fields: Sequence[Field], scope: Scope, report: Report) -> tupl
         if len(made.target) == 1:
             scope.out[made.name] = shape
         elif made.target:
-            scope.out.setdefault(made.target[0], Shape("object"))
+            scope.out[made.target[0]] = _beside(scope.out.get(made.target[0]), made.target[1:], shape)
     return tuple(checked)
+
+
+def _beside(around: Shape | None, names: Sequence[str], shape: Shape) -> Shape:
+    """The object that a dotted target makes, with what was made of it above."""
+    if not names:
+        return shape
+    known = around.fields if around else {}
+    inner = _beside(known.get(names[0]), names[1:], shape)
+    return Shape("object", {**known, names[0]: inner}, closed=True, sure=True)
 
 
 def _check_field(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
@@ -79,6 +88,8 @@ def _check_field(made: Field, scope: Scope, report: Report) -> tuple[Field, Shap
 def _source(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
     shapes = _source_shapes(made, scope, report)
     shape = shapes[0] if shapes and all(each.type == shapes[0].type for each in shapes) else ANY
+    if any(each.places != shape.places for each in shapes):
+        shape = replace(shape, places=None)
     if not all(each.sure for each in shapes):
         shape = replace(shape, sure=False)
     return _resolved(made, shape, scope, report)
@@ -178,8 +189,19 @@ def _each(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
 
 
 def _pairs(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:
-    fields = tuple(_check_field(entry, scope, report)[0] for entry in made.fields or ())
-    return _resolved(replace(made, fields=fields), Shape("list", sure=True), scope, report)
+    checked = [_check_field(entry, scope, report) for entry in made.fields or ()]
+    item = _common([shape for _, shape in checked])
+    if made.maker == "pairs":
+        name, type, value = (made.names.get(key, key) for key in ("name", "type", "value"))
+        item = Shape("object", {name: TEXT, type: TEXT, value: item}, closed=True, sure=True)
+    fields = tuple(entry for entry, _ in checked)
+    return _resolved(replace(made, fields=fields), Shape("list", item=item, sure=True), scope, report)
+
+
+def _common(shapes: Sequence[Shape]) -> Shape:
+    """What all of these are; nothing is known of several that differ."""
+    first = shapes[0] if shapes else ANY
+    return first if all(shape == first for shape in shapes) else ANY
 
 
 def _pairs_from(made: Field, scope: Scope, report: Report) -> tuple[Field, Shape]:

@@ -9,8 +9,8 @@ from itertools import chain
 from typing import Annotated, BinaryIO, ClassVar, Literal, cast
 
 from engine.errors import OptionError, UnitError
-from engine.kinds import Limits
-from engine.parsers._input import Packed
+from engine.kinds import Limits, Seam
+from engine.parsers._input import Encoded
 from engine.parsers._lines import Block, Oversize, blocks
 from engine.parsers._rows import Dialect, Row, Rows
 from engine.records import Batch, Damage, Table, Value
@@ -29,7 +29,7 @@ class Header:
 
 
 @component("csv", "parser", examples=[{"type": "csv"}, {"type": "csv", "delimiter": ";", "trim": True}])
-class Csv(Packed):
+class Csv(Encoded):
     """Delimited text with one record a row; every value is text, nothing is trimmed unless asked.
 
     The first row names the columns, unless `names` does. A row with another number of cells, or with bytes
@@ -38,6 +38,7 @@ class Csv(Packed):
     """
 
     text_values: ClassVar[bool] = True
+    splits: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = (".csv",)
 
     delimiter: Annotated[str, Doc("The character between cells.", min=1, max=1)] = ","
@@ -60,6 +61,7 @@ class Csv(Packed):
     ] = "skip"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.header is False and not self.names:
             raise OptionError("S209", "`header: false` needs `names`", "name the columns: `names: [sku, qty]`")
         if len(set(self.names)) < len(self.names):
@@ -83,6 +85,20 @@ class Csv(Packed):
             number += len(batch)
         if not names:
             self._keep_contract(())
+
+    def seams(self, stream: BinaryIO, limits: Limits) -> Iterator[Seam]:
+        """Where blocks of whole rows begin; the first row of data, where there is one, begins the first part."""
+        dialect = Dialect(self.delimiter, self.quote, self.escape, self.comment, self.blank_lines == "record")
+        is_begun = bool(self.names)
+        for rows in _whole_rows(stream, limits, dialect, self.skip):
+            if isinstance(rows, Oversize):
+                continue
+            if is_begun:
+                yield Seam(rows.offset, rows.line)
+            elif rows.take_first() is not None:
+                is_begun = True
+                if spans := rows.spans():
+                    yield Seam(rows.offset + spans[0].start, spans[0].line)
 
     def names_of(self, stream: BinaryIO, limits: Limits) -> Sequence[str] | None:
         """The columns that a sample's header names."""

@@ -7,23 +7,29 @@ from functools import partial
 from typing import BinaryIO, ClassVar
 
 from engine.errors import RecordError
-from engine.kinds import Limits
+from engine.kinds import Limits, Seam
 from engine.language.jsontext import decode, decode_lines, deeper_than, most_brackets
-from engine.parsers._input import Packed
+from engine.parsers._input import Encoded
 from engine.parsers._lines import Oversize, blocks
+from engine.parsers._texts import seams_of_lines
 from engine.records import Batch, Damage, Span, Value
 from engine.registry import component
 
 
 @component("jsonl", "parser", examples=[{"type": "jsonl"}])
-class Jsonl(Packed):
+class Jsonl(Encoded):
     """JSON lines: one JSON value a line, blank lines skipped.
 
     Integers keep any size, fractions their digits. Of repeated keys in one object the last counts. A line
     that is not JSON, not UTF-8 or nested too deeply is a reject; the lines after it go on.
     """
 
+    splits: ClassVar[bool] = True
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
+
+    def seams(self, stream: BinaryIO, limits: Limits) -> Iterator[Seam]:
+        """Where blocks of whole lines begin."""
+        return seams_of_lines(stream, limits, 0)
 
     def batches(self, stream: BinaryIO, limits: Limits) -> Iterator[Batch]:
         """The records of a stream."""

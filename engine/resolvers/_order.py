@@ -12,7 +12,7 @@ from engine.language.paths import Path
 from engine.language.picking import Step, take
 from engine.language.shapes import type_of
 from engine.language.times import since_epoch
-from engine.records import is_blank
+from engine.records import bare, is_blank
 from engine.registry import NUMBERS, SCALARS
 from engine.spelling import show
 
@@ -64,7 +64,7 @@ def _key(text: Any) -> Key:
 
 def ordered(items: Sequence[Any], key: Key) -> list[Any]:
     """By one key; the order that was there stays among equals, which is what lets several keys follow."""
-    found = [key.pick(item) for item in items]
+    found = [bare(key.pick(item)) for item in items]
     blank = [item for item, value in zip(items, found, strict=True) if is_blank(value)]
     there = [(item, value) for item, value in zip(items, found, strict=True) if not is_blank(value)]
     ranks = _comparable([value for _, value in there])

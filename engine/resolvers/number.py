@@ -10,7 +10,7 @@ import decimal as decimals
 import functools
 import math
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -27,6 +27,7 @@ from engine.language.numbers import (
     ungrouped,
     within_cap,
 )
+from engine.language.shapes import Shape
 from engine.records import MISSING
 from engine.registry import NUMBERS, Doc, Example, resolver
 from engine.spelling import show
@@ -56,6 +57,16 @@ def _given(value: Any, code: str) -> Any:
 def _decimal(value: Any, code: str) -> Decimal:
     number = exact(_given(value, code))
     return number if isinstance(number, Decimal) else Decimal(number)
+
+
+def _with_places(options: Mapping[str, Any], *rest: Any) -> Shape:
+    """How many places it has, where the options say so."""
+    return Shape("decimal", sure=True, places=options.get("places"))
+
+
+def _rounded(options: Mapping[str, Any], *rest: Any) -> Shape:
+    """A rounded number has the places that are asked for, none unless said."""
+    return _with_places({"places": 0, **options})
 
 
 # ── int, decimal, float ──────────────────────────────────────────────────────────────────────────────────
@@ -120,6 +131,7 @@ def _prepared_decimal(**options: Any) -> Callable[[Any], Decimal]:
         Example("1e3", error="R212"),
     ],
     guards=True,
+    check=_with_places,
 )
 def decimal(
     value: Any,
@@ -205,6 +217,7 @@ def _nearest(number: Any) -> float:
         Example(Decimal("2.5"), Decimal(2)),
         Example(7, Decimal("7.00"), options={"places": 2}),
     ],
+    check=_rounded,
 )
 def round_(
     value: Any,

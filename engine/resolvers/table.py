@@ -17,7 +17,7 @@ from engine.language.shapes import ANY, Lost, Shape, follow, scalar, type_of
 from engine.language.tables import Key, Many, Miss, Policy
 from engine.language.values import Pick, Picked, pick_shape, picker
 from engine.options import Pointer, Report
-from engine.records import MISSING, Value, is_blank
+from engine.records import MISSING, Value, bare, is_blank
 from engine.registry import NUMBERS, SCALARS, Doc, Example, resolver
 from engine.resolvers._members import Members
 from engine.spelling import a, listed, show, suggest
@@ -43,7 +43,7 @@ def _prepare(
     def look_up(value: Value, frame: Frame) -> Value:
         if not keys and is_blank(value):
             return value
-        parts = tuple([pick(frame) for pick in keys]) if keys else _parts(value)
+        parts = tuple([bare(pick(frame)) for pick in keys]) if keys else _parts(value)
         if any(is_blank(part) for part in parts):
             return MISSING
         given = {name: pick(frame) for name, pick in filled.items()}
@@ -59,7 +59,7 @@ def _prepare(
 
 def _parts(value: Value) -> Key:
     """What is looked up: a list is a key of several parts."""
-    return tuple(value) if type(value) is list else (value,)
+    return tuple(value) if type(value) is list else (bare(value),)
 
 
 def _missed(key: Key, value: Value, policy: Policy, name: str) -> Value:
@@ -245,4 +245,4 @@ def null_if(value: Value, *, values: Annotated[Members, Doc("What stands for not
     Members are read as the text written and compared as the type of the value: `0` is the text `0` among texts,
     and also `0.00` among decimals. Texts are compared exactly.
     """
-    return None if value in values else value
+    return None if bare(value) in values else value

@@ -8,6 +8,7 @@ from __future__ import annotations
 import operator
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
@@ -16,8 +17,9 @@ from engine.errors import OptionError, RecordError
 from engine.language.jsontext import encode
 from engine.language.numbers import within_cap
 from engine.language.patterns import Pattern, Replacement, joined
+from engine.language.shapes import TEXT, Shape
 from engine.language.times import text_of
-from engine.records import MISSING, Digits, is_blank, plain
+from engine.records import MISSING, Digits, bare, is_blank, plain
 from engine.registry import SCALARS, Doc, Example, resolver
 from engine.resolvers._tags import between_tags
 from engine.spelling import WHITE_SPACE, show
@@ -190,9 +192,15 @@ class Part:
         raise OptionError("M310", f"{show(value)} names no part", "`first`, `last`, or a number from 0")
 
 
+def _parts(options: Mapping[str, Any], *rest: Any) -> Shape:
+    """A list of texts, or one of them."""
+    return Shape("list", item=TEXT, sure=True) if options.get("take") is None else TEXT
+
+
 @resolver(
     takes="text",
     gives=lambda options, given: "list" if options.get("take") is None else "text",
+    check=_parts,
     examples=[
         Example("a|b||c", ["a", "b", "c"], options={"by": "|"}),
         Example("Ann Lee", "Ann", options={"by": " ", "take": "first"}),
@@ -234,7 +242,7 @@ def _part(parts: list[str], take: Any) -> Any:
 )
 def join(value: list[Any], *, by: Annotated[str, Doc("The text between two parts.")]) -> Any:
     """The texts of a list as one, blanks left out; missing when all are blank; refuses what is not text."""
-    parts = [part for part in value if not is_blank(part)]
+    parts = [part for each in value if not is_blank(part := bare(each))]
     for part in parts:
         if not isinstance(part, str):
             raise RecordError("R210", f"{show(part)} is not text: call `text` on it first", value)

@@ -76,7 +76,7 @@ def _passing(make: MakeObject, taken: set[str]) -> MakeObject:
 
     def passing(frame: Frame) -> dict[str, Value]:
         node = frame.node
-        if type(node) is not dict:
+        if not isinstance(node, dict):
             message = f"`pass_through` needs an object, the record is {type_word(node)}"
             raise Failures((FieldError("", "R203", message, node),))
         frame.out = {key: value for key, value in node.items() if key not in taken}

@@ -24,6 +24,7 @@ from engine.options import Pointer, Report
 from engine.records import Batch, Damage, FieldError, Mapped, Reject, Value
 from engine.rows.failures import Failures, Notes, field_error
 from engine.rows.mapper import RowMapper, damaged
+from engine.rows.tracing import Standing
 
 
 class Outer(NamedTuple):
@@ -78,6 +79,13 @@ class Step(ABC):
         """Every text with slots, with its place in the spec."""
         yield from ()
 
+    def trace(self, standing: Standing) -> Standing:
+        """What it reads of the record as parsed, and where that is behind it; all of it, unless a step knows better."""
+        standing.uses.read(standing.node)
+        for picked, _ in self.picks(()):
+            standing.read(picked)
+        return standing.entering(standing.node, standing.parent)
+
     def reads(self) -> Iterator[tuple[str, bool]] | None:
         """The record's own names that it picks, each with whether nothing stands in for it; None where it takes all."""
         return None
@@ -110,14 +118,56 @@ def fill(frame: Frame, row: Row) -> Frame:
     return frame
 
 
-class Flow:
-    """All steps of a plan, for one unit's context."""
+Refuse = Callable[[Row, str, tuple[FieldError, ...]], None]
+"""Takes a row that did not make it, with the stage at which it failed and why."""
 
-    def __init__(self, steps: Sequence[Step], context: Context) -> None:
-        self.notes = Notes()
+
+class Workers:
+    """The workers of some steps, one behind the other."""
+
+    def __init__(self, steps: Sequence[Step], context: Context, notes: Notes) -> None:
         self._context = context
-        self._direct = self._only_map(steps)
-        self._stages = [] if self._direct else [(step.type, step.worker(context, self.notes)) for step in steps]
+        self._notes = notes
+        self.stages = [(step.type, step.worker(context, notes)) for step in steps]
+
+    def down(self, row: Row, refuse: Refuse, at: int = 0) -> Iterator[Row]:
+        """One row through the steps from one on: no more of its children are held than one a step."""
+        if at == len(self.stages):
+            yield row
+            return
+        stage, worker = self.stages[at]
+        try:
+            children = self._answered(worker, row)
+        except (RecordError, Failures) as error:
+            refuse(row, stage, _errors(error))
+            return
+        for child in children:
+            yield from self.down(child, refuse, at + 1)
+
+    def _answered(self, worker: Worker, row: Row) -> Iterable[Row]:
+        """What a worker makes of a row; where a lookup has to ask, it is asked at once."""
+        if not self._context.tables.ask:
+            return worker(row)
+        while True:
+            mark = self._notes.mark()
+            try:
+                return worker(row)
+            except Unanswered:
+                self._notes.undo(mark)
+                self._context.tables.answer()
+
+
+class Flow:
+    """All steps of a plan, for one unit's context. `rows`: what comes out says how it stands, not only what it is."""
+
+    def __init__(
+        self, steps: Sequence[Step], context: Context, notes: Notes | None = None, *, rows: bool = False
+    ) -> None:
+        self.notes = notes or Notes()
+        self._context = context
+        self._rows = rows
+        self._direct = None if rows else self._only_map(steps)
+        self._workers = Workers(() if self._direct else steps, context, self.notes)
 
     def _only_map(self, steps: Sequence[Step]) -> RowMapper | None:
         """The one map as its own, faster way, where no lookup has to ask."""
@@ -140,7 +190,7 @@ class Flow:
         if self._direct:
             yield self._direct(batch)
             return
-        made = Made(batch)
+        made = Made(batch, rows=self._rows)
         for row in self._all(batch, made):
             if made.take(row):
                 yield made.mapped()
@@ -151,26 +201,12 @@ class Flow:
         rows = made.start()
         if not self._context.tables.ask:
             for row in rows:
-                yield from self._down(row, 0, made)
+                yield from self._workers.down(row, made.refuse)
             return
         waited = list(rows)
-        for stage, worker in self._stages:
+        for stage, worker in self._workers.stages:
             waited = self._through(stage, worker, waited, made)
         yield from waited
-
-    def _down(self, row: Row, at: int, made: Made) -> Iterator[Row]:
-        """One row through the steps from one on: no more of its children are held than one a step."""
-        if at == len(self._stages):
-            yield row
-            return
-        stage, worker = self._stages[at]
-        try:
-            children = worker(row)
-        except (RecordError, Failures) as error:
-            made.refuse(row, stage, _errors(error))
-            return
-        for child in children:
-            yield from self._down(child, at + 1, made)
 
     def _through(self, stage: str, worker: Worker, rows: Sequence[Row], made: Made) -> list[Row]:
         """The rows behind one step. One whose lookup has to ask is set aside, and done anew when all have asked."""
@@ -196,8 +232,9 @@ class Flow:
 class Made:
     """What the steps have made of a batch since it was last asked for."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, *, rows: bool = False) -> None:
         self._batch = batch
+        self._keeps_rows = rows
         self._rows: list[Row] = []
         self._rejects: list[Reject] = []
 
@@ -211,7 +248,7 @@ class Made:
 
     def take(self, row: Row) -> bool:
         """Keep what comes to the sink; True where it is time to hand on what there is."""
-        if type(row.value) is dict:
+        if isinstance(row.value, dict):
             self._rows.append(row)
         else:
             error = FieldError("", "R203", f"a sink takes objects, the record is {type_word(row.value)}", row.value)
@@ -228,7 +265,8 @@ class Made:
         self._rows, self._rejects = [], []
         children = [row.child for row in rows] if any(row.child for row in rows) else ()
         positions = [row.number - self._batch.number for row in rows]
-        return Mapped([row.value for row in rows], positions, rejects, children)
+        kept = rows if self._keeps_rows else ()
+        return Mapped([row.value for row in rows], positions, rejects, children, kept)
 
 
 def _errors(error: RecordError | Failures) -> tuple[FieldError, ...]:

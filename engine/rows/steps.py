@@ -12,7 +12,7 @@ from engine.language.fields import Checks, Field, Use
 from engine.language.frames import Frame
 from engine.language.literals import read_as, written
 from engine.language.shapes import type_of
-from engine.records import MISSING, Value, is_blank
+from engine.records import MISSING, Leaf, Value, is_blank
 from engine.registry import NUMBERS
 from engine.spelling import describe
 
@@ -98,7 +98,7 @@ def compile_checks(checks: Checks, type: str) -> Step:
 
     def check(value: Value) -> Value:
         for test in tests:
-            test(value)
+            test(value.text if isinstance(value, Leaf) else value)
         return value
 
     return check

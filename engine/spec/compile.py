@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from engine.errors import EngineError, SpecError
-from engine.kinds import Connection, Formatter, Limits, Parser, Sink, Source
+from engine.hidden import Secret
+from engine.kinds import Connection, Limits, Needs, Parser, Sink, Source
 from engine.language.scopes import Known, Scope, vars_shape
 from engine.language.shapes import Shape
 from engine.options import INVALID, Pointer, build_component, convert
-from engine.plan import Archive, Contract, End, Lookup, Plan
+from engine.plan import Archive, Contract, End, Lookup, Plan, RejectReport
 from engine.registry import components
-from engine.rows.flow import Step, UnknownStep
 from engine.rows.needs import needs_of
-from engine.sources.files import Files, strip_compression
-from engine.spec import reader
-from engine.spec.checks import check_cells, check_messages, check_places, check_secrets, check_slots
+from engine.sources.files import Files
+from engine.sources.stdin import Stdin
+from engine.spec.checks import check_messages, check_places, check_secrets, check_slots
 from engine.spec.contracts import check_contract, contract_of
+from engine.spec.ends import check_ends
 from engine.spec.evidence import golden_input, shape_of
 from engine.spec.identity import asked, hash_of, masked, scope_of
-from engine.spec.located import Located, Problems
 from engine.spec.lookups import build_lookup, known_of
-from engine.spec.mapping_files import mapping_of
 from engine.spec.problems import Problem
 from engine.spec.project import Source as Found
 from engine.spec.project import find, used_connections
+from engine.spec.secrets import literals
 from engine.spec.settings import ArchiveOptions, ExpectOptions, LimitOptions
-from engine.spec.variables import Secret, Variables, interpolate, places_of_interpolation
+from engine.spec.sinks import Built, build_outlet, build_reject_report, named, places_of, redacted
+from engine.spec.steps import absent, build_steps, check_steps, near_file, plain
+from engine.spec.suffixes import by_suffix
+from engine.spec.variables import Variables, interpolate, places_of_interpolation
 from engine.spelling import listed, suggest
-from engine.steps.map import Map
-from engine.storage.globs import expand
 from engine.storage.local import Local
 
 INTERPOLATES: Final = ("connections", "vars")
@@ -61,6 +61,7 @@ class Compiler:
         self._given = given
         self.problems.interpolate = self._secret
         used = used_connections(self.doc)
+        self._warn_of_literals(used)
         for part in INTERPOLATES:
             for name, said in (self.doc[part] if isinstance(self.doc.get(part), dict) else {}).items():
                 if part == "vars" or name in used:
@@ -70,38 +71,43 @@ class Compiler:
 
     def plan(self) -> Plan | None:
         """The plan; None where a part is missing (the problems say which)."""
-        source, sink = self._component("source"), self._component("sink")
-        for part, what in (("source", "where records come from"), ("sink", "where they go")):
-            if part not in self.doc:
-                self.problems(
-                    "S202",
-                    (),
-                    f"`{part}` is missing in a spec",
-                    f"say {what}: `{part}: {{type: files, path: ..}}`",
-                )
-        parser, sink = self._parser(source), self._with_formatter(sink)
+        source = self._component("source")
+        if "source" not in self.doc:
+            help = "say where records come from: `source: {type: files, path: ..}`"
+            self.problems("S202", (), "`source` is missing in a spec", help)
+        places = places_of(self.doc, self.problems)
+        parser = self._parser(source)
         limits = self._settings("limits", LimitOptions)
         archive = self._settings("archive", ArchiveOptions)
         reading = Limits() if limits is INVALID else limits.reading
         lookups = self._lookups(reading)
-        steps, steps_doc = self._steps()
-        if parser is not INVALID:
-            parser = parser.bound(needs_of([step for _, step in steps]))
-        shape = Shape() if INVALID in (source, parser) else self._shape(parser, source, reading)
-        steps, shape = self._check_steps(steps, shape, lookups)
-        sink = self._bound(sink, shape)
-        contract = self._contract(shape)
-        check_cells(steps, sink, shape, self.problems)
+        steps, steps_doc = build_steps(self._with_mapping(), (), self.found, self.vars.types)
+        shape = Shape()
+        if INVALID not in (source, parser):
+            lists = Needs(lists=needs_of(plain(steps)).lists)  # what is there and not read is evidence too
+            shape = self._shape(parser.bound(lists), source, reading)
+        steps, behind = check_steps(steps, self._scope(shape, lookups), self.problems)
+        built = [build_outlet(said, at, self, behind, steps) for at, said in places]
+        report = build_reject_report(self.doc.get("rejects"), self)
+        self._warn_of_unused(lookups)
+        contract = self._contract(behind.node)
         made = {name: lookup for name, (lookup, _) in lookups.items()}
-        check_slots(source, sink, archive, made, self.vars.types, self.problems)
-        if INVALID in (source, sink, parser, limits, archive):
+        sinks = named([each for each in built if each], self.problems)
+        written = [*sinks, *([report] if report else [])]
+        all_steps = [*steps, *(step for each in sinks for step in each.steps)]
+        check_slots(source, written, archive, made, self.vars.types, self.problems)
+        if INVALID in (source, parser, limits, archive) or not places or None in built:
             return None
-        ends = self.end(("source",), source), self.end(("sink",), sink)
-        self._refuse_interpolation(steps_doc)
-        check_messages(steps, self.vars.types, self.problems)
-        check_secrets(self.vars.secret, source, sink, archive, made, steps, self.problems)
-        check_places(source, sink, archive, *ends, self.problems)
-        self._warn_of_scope(source, sink)
+        needs = needs_of(plain(steps), [(each.outlet.when, each.outlet.steps) for each in sinks])
+        parser = parser.bound(Needs(lists=needs.lists) if report else needs)
+        end = self.end(("source",), source)
+        archive_end = self.end(("archive",), archive) if archive.connection else None
+        self._refuse_interpolation(steps_doc, sinks)
+        check_messages(all_steps, self.vars.types, self.problems)
+        check_secrets(self.vars.secret, source, written, archive, made, all_steps, self.problems)
+        check_places(source, written, archive, (end, archive_end or end), self.problems)
+        check_ends(source, parser, written, archive, self.problems)
+        self._warn_of_scope(source, written)
         return Plan(
             name=self.found.name,
             file=self.found.path,
@@ -109,27 +115,32 @@ class Compiler:
             env=self.env,
             vars=self.vars.values,
             scope=scope_of(self.found.name, self.env, self.vars),
-            spec_hash=self._hash(steps_doc, contract),
+            spec_hash=self._hash(steps_doc, sinks, contract),
             source=source,
-            source_end=ends[0],
+            source_end=end,
             parser=parser,
-            steps=tuple(step for _, step in steps),
-            sink=sink,
-            sink_end=ends[1],
-            columns=shape.columns,
+            steps=plain(steps),
+            sinks=tuple(each.outlet for each in sinks),
             limits=reading,
             max_rejects=limits.max_rejects,
             max_recovered=limits.max_recovered,
             lookups={name: lookup for name, (lookup, known) in lookups.items() if known.used},
             max_lookup=limits.lookup,
             contract=contract,
-            archive=Archive(archive.success, archive.partial, archive.error),
+            archive=Archive(archive.success, archive.partial, archive.error, archive_end, archive.keep),
+            rejects=report and RejectReport(report.outlet, report.said),
+            redact=redacted(self.doc.get("rejects"), self.problems),
             state_folder=self.found.state_folder,
             sample=self._sample_path(),
             description=str(self.doc.get("description", "")),
             resolved=self._shown(),
             asked=asked(self.env, self._given, self.vars.secret),
         )
+
+    def _with_mapping(self) -> Mapping[str, Any]:
+        """The document with a mapping: where nothing is said, and no sink has steps of its own, all passes through."""
+        said = self.doc
+        return said if "mapping" in said or "steps" in said else {**said, "mapping": {"pass_through": True}}
 
     # --- components
 
@@ -141,6 +152,9 @@ class Compiler:
 
     def inferred(self, source: Any, at: Pointer) -> Any:
         """The parser that a source's path names."""
+        if isinstance(source, Stdin):
+            help = f"write `parser:`, one of {listed(components('parser'))}"
+            self.problems("S202", at, "standard input has no extension that would name its parser", help)
         if not isinstance(source, Files):
             return INVALID
         found = by_suffix("parser", source.path.text)
@@ -150,29 +164,13 @@ class Compiler:
             return INVALID
         return found
 
-    def _with_formatter(self, sink: Any) -> Any:
-        if sink is INVALID or getattr(sink, "formatter", True) is not None:
-            return sink
-        found = by_suffix("formatter", sink.path.text)
-        if found is None:
-            help = f"write `formatter:`, one of {listed(components('formatter'))}"
-            self.problems("S202", ("sink", "path"), "the extension names no formatter", help)
-            return INVALID
-        return replace(sink, formatter=found)
-
-    def _bound(self, sink: Any, shape: Shape) -> Any:
-        """The sink with its formatter for records of this shape."""
-        formatter = getattr(sink, "formatter", None)
-        if formatter is None:
-            return sink
-        bound = formatter.bound(shape, ("sink", "formatter"), self.problems)
-        return sink if bound is formatter else replace(sink, formatter=bound)
-
     def _settings(self, key: str, cls: type) -> Any:
         return convert(cls, self.doc.get(key) or {}, (key,), self.problems)
 
-    def end(self, at: Pointer, component: Source | Sink) -> End:
+    def end(self, at: Pointer, component: Source | Sink | ArchiveOptions) -> End:
         """Where a source or a sink is; the nameless place is the folder of the file that says it."""
+        if own := getattr(component, "end", None):
+            return End(own, self.found.state_folder)
         name = component.connection
         folder = os.path.dirname(os.path.abspath(self.found.located.origin(at)[0].path))
         if not name:
@@ -190,55 +188,17 @@ class Compiler:
 
     # --- the steps and their evidence
 
-    def _steps(self) -> tuple[list[tuple[Pointer, Step]], Any]:
-        """The steps, each with its place, and what the spec says of them; `mapping` is one step."""
-        if "steps" not in self.doc:
-            return self._mapping()
-        if "mapping" in self.doc:
-            help = "write it as a step: `{type: map, fields: ..}`"
-            self.problems("S331", ("mapping",), "`mapping` stands beside `steps`", help, key=True)
-        said = self.doc["steps"] if isinstance(self.doc["steps"], list) else []
-        places = [("steps", at) for at in range(len(said))]
-        built = [(at, build_component("step", said[at[1]], at, self.problems)) for at in places]
-        return [(at, UnknownStep() if step is INVALID else step) for at, step in built], said
-
-    def _mapping(self) -> tuple[list[tuple[Pointer, Step]], Any]:
-        doc = self.doc.get("mapping", {"pass_through": True})
-        if isinstance(doc, str):
-            doc = self._mapping_file(doc)
-        step = Map.from_spec(doc if isinstance(doc, dict) else {}, ("mapping",), self.problems)
-        return [(("mapping",), step)], doc
-
-    def _mapping_file(self, name: str) -> Any:
-        """A mapping by path; its problems carry its own positions."""
-        path = os.path.join(self.found.folder, name)
-        if not os.path.isfile(path):
-            self.problems("S312", ("mapping",), f"the mapping file `{name}` {_absent(path)}", _near_file(path, name))
-            return None
-        try:
-            document = reader.read(path, os.path.relpath(path))
-        except SpecError as error:
-            self.problems.found.extend(error.problems)
-            return None
-        self.found.located.graft(("mapping",), document)
-        return mapping_of(document, ("mapping",), self.problems, self.vars.types)
-
-    def _check_steps(
-        self, steps: list[tuple[Pointer, Step]], shape: Shape, lookups: Mapping[str, tuple[Lookup, Known]]
-    ) -> tuple[list[tuple[Pointer, Step]], Shape]:
-        """The steps with their types, and the shape of what comes out."""
+    def _scope(self, shape: Shape, lookups: Mapping[str, tuple[Lookup, Known]]) -> Scope:
+        """What the first step sees."""
         known = {name: each for name, (_, each) in lookups.items()}
-        scope = Scope(shape, vars_shape(self.vars.types), shape, shape, lookups=known)
-        checked = []
-        for at, step in steps:
-            made, scope = step.check(scope, at, self.problems)
-            checked.append((at, made))
+        return Scope(shape, vars_shape(self.vars.types), shape, shape, lookups=known)
+
+    def _warn_of_unused(self, lookups: Mapping[str, tuple[Lookup, Known]]) -> None:
         unread = any(problem.code.startswith(UNREAD) for problem in self.problems.found)
-        for name, each in known.items():
+        for name, (_, each) in lookups.items():
             if not each.used and not unread and self._is_own(("lookups", name)):
                 message, help = f"the lookup `{name}` is never used", "leave it out, or name it: `table: ..`"
                 self.problems("M506", ("lookups", name), message, help, key=True, level="warning")
-        return checked, scope.node
 
     def _is_own(self, pointer: Pointer) -> bool:
         """Whether no other pipeline shares what stands there."""
@@ -278,7 +238,7 @@ class Compiler:
         sample = self._sample_path()
         if sample and not os.path.isfile(sample):
             name = self.doc["sample"]
-            self.problems("S313", ("sample",), f"the sample `{name}` {_absent(sample)}", _near_file(sample, name))
+            self.problems("S313", ("sample",), f"the sample `{name}` {absent(sample)}", near_file(sample, name))
             return Shape()
         pattern = (
             source.pattern({"vars": self.vars.values}) if isinstance(source, Files) and not source.path.slots else ""
@@ -294,18 +254,20 @@ class Compiler:
 
     # --- what binds state
 
-    def _warn_of_scope(self, source: Any, sink: Any) -> None:
-        paths = (source.path, sink.path)
+    def _warn_of_scope(self, source: Any, written: Sequence[Any]) -> None:
+        ends = (source, *(each.outlet.sink for each in written))
+        paths = [end.path for end in ends if hasattr(end, "path")]
         named = {slot.key for path in paths for slot in path.slots if slot.root == "vars"}
         for name in sorted(named & set(self._given) - set(self.vars.scoped)):
             message = f"`{name}` names files, and runs with other values share this one's state"
             self.problems("S308", ("vars", name), message, "declare it with `scope: true`", key=True, level="warning")
 
-    def _hash(self, steps_doc: Any, contract: Contract | None) -> str:
-        """Of the steps too, which may be in a file of their own, and of the contract."""
+    def _hash(self, steps_doc: Any, sinks: Sequence[Built], contract: Contract | None) -> str:
+        """Of the steps too, which may be in files of their own, and of the contract."""
         place = "steps" if "steps" in self.doc else "mapping"
         steps = masked(steps_doc, (place,), self.problems.interpolated)
-        said = {"doc": self._shown(), "mapping": steps, "vars": self.vars.values}
+        own = [masked(each.said, (*each.at, "mapping"), self.problems.interpolated) for each in sinks]
+        said = {"doc": self._shown(), "mapping": steps, "sinks": own, "vars": self.vars.values}
         return hash_of({**said, "contract": contract.schema} if contract else said)
 
     def _shown(self) -> dict[str, Any]:
@@ -317,43 +279,26 @@ class Compiler:
         return interpolate(said, pointer, self.problems, self.found.folder)
 
     def _secret(self, text: Any, pointer: Pointer) -> Any:
-        """The text of a secret option; what was interpolated into it cannot be printed."""
+        """The text of a secret option, however it was given: nothing prints it from here on."""
         made = self._interpolated(text, pointer)
-        return Secret(made) if isinstance(made, str) and made != text else made
+        return Secret(made) if isinstance(made, str) else made
 
-    def _refuse_interpolation(self, mapping: Any) -> None:
+    def _warn_of_literals(self, used: Collection[str]) -> None:
+        """Passwords that the spec holds itself, which are not shown either."""
+        for pointer, _ in literals(self.doc.get("connections")):
+            self.problems.interpolated.add(pointer)
+            if pointer[1] in used:
+                message = f"the `{pointer[-1]}` of a connection stands in the file itself"
+                help = "write `${env:NAME}`, `${file:path}` or `${secret:NAME}`"
+                self.problems("A204", pointer, message, help, key=True, level="warning")
+
+    def _refuse_interpolation(self, mapping: Any, sinks: Sequence[Built]) -> None:
         """`${..}` stands in connections, variables and secret options; elsewhere it would be plain text."""
         looked_at = {key: value for key, value in self.doc.items() if key not in INTERPOLATES}
         read = looked_at if "steps" in self.doc else {**looked_at, "mapping": mapping}  # which may be a file's
-        for pointer, match in places_of_interpolation(read):
+        own = (place for each in sinks for place in places_of_interpolation(each.said, (*each.at, "mapping")))
+        for pointer, match in (*places_of_interpolation(read), *own):
             if pointer not in self.problems.interpolated:
                 self.problems("S306", pointer, f"`{match[0]}` stands where nothing is interpolated",
                               "declare a variable with it, and use `$vars.name` or `{vars.name}`",
                               span=(match.start(), len(match[0])))  # fmt: skip
-
-
-def _absent(path: str) -> str:
-    return "is not a file" if os.path.exists(path) else "is not there"
-
-
-def _near_file(path: str, said: str) -> str:
-    """The file of a near name in the same folder; else where the search began."""
-    folder, name = os.path.split(path)
-    near = suggest(name, os.listdir(folder)) if os.path.isdir(folder) else ""
-    return (
-        f"did you mean `{os.path.join(os.path.dirname(said), near)}`?"
-        if near
-        else "the path starts at this file's folder"
-    )
-
-
-def by_suffix(kind: str, path: str) -> Parser | Formatter | None:
-    """The component that a path's extension names, without options."""
-    names = [strip_compression(each).lower() for each in expand(path)]
-    for found in components(kind).values():
-        if all(name.endswith(found.cls.suffixes) for name in names):  # type: ignore[attr-defined]
-            return found.cls()  # type: ignore[no-any-return]
-    return None
-
-
-__all__ = ["Compiler", "Located", "Problems", "load"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.kinds import Limits, Parser, Source, Store, Unit
 from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_names, of_records, of_texts
-from engine.parsers._input import batches_of, names_in
+from engine.parsers._input import batches_of, names_in, shape_in
 from engine.records import Damage, Value
 from engine.storage.local import LocalStore
 
@@ -23,6 +23,10 @@ def shape_of(parser: Parser, sample: str, golden: str, limits: Limits) -> Shape:
     path = sample or golden
     if not path:
         return of_texts() if parser.text_values else ANY
+    with open(path, "rb") as raw:
+        promised: Shape | None = shape_in(parser, raw, path, limits)
+    if promised:
+        return promised if sample else promised.opened
     if names := _names(parser, path, limits):
         return of_names(names, closed=bool(sample))
     return of_records(islice(records_of(parser, path, limits), SAMPLE_RECORDS), texts=parser.text_values)

@@ -105,8 +105,16 @@ class Problems:
         return found is not None
 
     def _add(self, problem: Problem) -> None:
+        if problem.source and any(text in problem.source for text in self._literals()):
+            problem = replace(problem, source="")
         if problem not in self.found:
             self.found.append(problem)
+
+    def _literals(self) -> set[str]:
+        """The passwords that the document holds itself: no line with one is shown."""
+        from engine.spec.secrets import literals  # only where something is wrong
+
+        return {text for _, text in literals(self.located.value.get("connections"))}
 
     def _is_hidden(self, pointer: Pointer) -> bool:
         """Whether it is part of a variable that is secret: no line of its text is shown."""

@@ -39,6 +39,8 @@ from engine.options import INVALID, Pointer, Report, build_component, convert
 from engine.plan import End, Lookup
 from engine.records import Value
 from engine.registry import class_options
+from engine.rows.needs import needs_of_keys
+from engine.spec.ends import check_lookup_source
 from engine.spec.evidence import records_in
 from engine.spec.settings import IndexOptions, ValueOptions
 from engine.spelling import a, akin, listed, suggest
@@ -67,10 +69,12 @@ def build_lookup(doc: Mapping[str, Any], at: Pointer, ends: Ends) -> Lookup | No
     said = convert(IndexOptions, {key: each for key, each in doc.items() if key in own}, at, report)
     if INVALID in (source, said):
         return None
+    check_lookup_source(source, at, report)
     parser = said.parser or ends.inferred(source, at)
     if parser is INVALID:
         return None
     index = tuple(said.index) if isinstance(said.index, Sequence) else (said.index,)
+    parser = parser.bound(needs_of_keys(index))
     return Lookup(source=source, end=ends.end(at, source), parser=parser, index=index, policy=_policy(said))
 
 

@@ -13,6 +13,11 @@ __all__ = ["Problem", "at_key", "at_mark", "at_value", "in_file", "inside", "ren
 WIDTH: Final = 160
 """A longer line of a file is shown in part, around the place."""
 
+UNREAD: Final = "S1"
+"""How the codes begin of what a reader refuses, who does not know yet which parts of a file are secret."""
+
+_TELLS: Final = re.compile(r"(?i)(?:password|passphrase|secret|token)[\"']?\s*:(?!\s*[\"']?\$\{)")
+
 # Characters that a terminal would obey, or that would move the text after them: each is shown as one sign.
 _UNSHOWABLE: Final = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 
@@ -48,7 +53,9 @@ class Problem:
 
 def at_mark(source: Source, mark: Mark, code: str, message: str, **more: Any) -> Problem:
     """A problem at a place that is already known; `more` are `where`, `seen`, `help` and `level`."""
-    return Problem(code, message, source.path, *mark, source=source.line(mark.line), **more)
+    line = source.line(mark.line)
+    hidden = code.startswith(UNREAD) and _TELLS.search(line)
+    return Problem(code, message, source.path, *mark, source="" if hidden else line, **more)
 
 
 def at_value(document: Document, pointer: Pointer, code: str, message: str, **more: Any) -> Problem:

@@ -229,6 +229,8 @@ def _declare(located: Located, document: Document, below: Mapping[str, Any], at:
 
 def used_connections(value: Mapping[str, Any]) -> set[str]:
     """The connections that the spec names; others are not looked at."""
-    lookups = value.get("lookups")
-    ends = [*(value.get(end) for end in ("source", "sink")), *(lookups.values() if isinstance(lookups, dict) else ())]
+    lookups, sinks = value.get("lookups"), value.get("sinks")
+    ends = [value.get(end) for end in ("source", "sink", "rejects", "archive")]
+    ends += lookups.values() if isinstance(lookups, dict) else ()
+    ends += sinks if isinstance(sinks, list) else ()
     return {str(end["connection"]) for end in ends if isinstance(end, dict) and end.get("connection")}

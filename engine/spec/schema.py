@@ -9,7 +9,16 @@ from engine import registry
 from engine.language.keys import FIELD_KEYS, MAPPING_KEYS
 from engine.options import object_schema
 from engine.registry import KINDS, class_options
-from engine.spec.settings import ArchiveOptions, ExpectOptions, IndexOptions, LimitOptions, ValueOptions, VarOptions
+from engine.spec.settings import (
+    ArchiveOptions,
+    ExpectOptions,
+    IndexOptions,
+    LimitOptions,
+    RejectOptions,
+    SinkOptions,
+    ValueOptions,
+    VarOptions,
+)
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 NAME: Final = {"type": "string", "pattern": "^[a-z0-9][a-z0-9-]*$"}
@@ -99,7 +108,14 @@ def _pipeline_keys() -> Schema:
             "minItems": 1,
             "description": "What happens to records, one step after the other; instead of `mapping`.",
         },
-        "sink": {"$ref": "#/$defs/sink", "description": "Where records go."},
+        "sink": {"$ref": "#/$defs/outlet", "description": "Where records go."},
+        "sinks": {
+            "type": "array",
+            "items": {"$ref": "#/$defs/outlet"},
+            "minItems": 1,
+            "description": "Several sinks, asked in this order; instead of `sink`.",
+        },
+        "rejects": _options(RejectOptions, "`rejects`"),
         "limits": _options(LimitOptions, "`limits`"),
         "expects": _options(ExpectOptions, "`expects`"),
         "archive": _options(ArchiveOptions, "`archive`"),
@@ -132,7 +148,24 @@ def definitions() -> Schema:
     for name, resolver in registry.resolvers().items():
         made[f"resolver.{name}"] = _described(resolver.options, name, f"resolver `{name}`", resolver.doc)
     made["resolver"] = _by_type("resolver", registry.resolvers())
-    return {**made, **_lookup_definitions(), **_field_definitions()}
+    return {**made, **_outlet_definitions(), **_lookup_definitions(), **_field_definitions()}
+
+
+def _outlet_definitions() -> Schema:
+    """A sink of any type, with what every sink may say."""
+    steps = {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1}
+    keys = {"mapping": {"$ref": "#/$defs/mapping_or_path"}, "steps": steps}
+    own = tuple(option for option in class_options(SinkOptions) if option.name not in keys)
+    made: Schema = {}
+    for name, found in registry.components("sink").items():
+        title = f"sink `{name}`"
+        made[f"outlet.{name}"] = _described((*found.options, *own), name, title, found.doc, keys)
+    chosen = _by_type("sink", registry.components("sink"))
+    cases = [
+        {**case, "then": {"$ref": case["then"]["$ref"].replace("/sink.", "/outlet.")}}
+        for case in chosen["else"]["allOf"]
+    ]
+    return {**made, "outlet": {**chosen, "else": {**chosen["else"], "x-kind": "outlet", "allOf": cases}}}
 
 
 def _lookup_definitions() -> Schema:

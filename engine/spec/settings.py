@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from engine.kinds import Limits, Parser
-from engine.language.quantities import Share, Size
+from engine.errors import OptionError
+from engine.kinds import Formatter, Limits, Parser
+from engine.language.expressions import Condition
 from engine.language.tables import Many, Miss
 from engine.language.templates import Template
 from engine.language.values import Pick
+from engine.quantities import Duration, Share, Size
 from engine.records import MISSING
 from engine.registry import Doc
 
@@ -52,10 +54,14 @@ class LimitOptions:
         64 * 2**20
     )
 
+    partitions: Annotated[
+        int, Doc("Files that a sink may make of one unit by what its records hold.", min=1, max=1_000_000)
+    ] = 10_000
+
     @property
     def reading(self) -> Limits:
         """What parsers keep to."""
-        return Limits(self.record, self.depth, self.ratio, self.window, self.page)
+        return Limits(self.record, self.depth, self.ratio, self.window, self.page, self.partitions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,10 +95,59 @@ class ExpectOptions:
     schema: Annotated[str, Doc("A file with the JSON Schema of one record that is written.")]
 
 
+OTHERWISE: Final = "otherwise"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SinkOptions:
+    """What every sink may say beside its own options."""
+
+    name: Annotated[str, Doc("What it is called in books, rejects and `after`; by its type unless given.")] = ""
+    after: Annotated[list[str], Doc("Sinks above that must have taken a record before this one does.")] = ()  # type: ignore[assignment]
+    when: Annotated[
+        Condition | None,
+        Doc("What holds for the records that it takes, or `otherwise`: those that no `when` above took."),
+    ] = None
+    mapping: Annotated[Any, Doc("A mapping of its own, on a copy of the record.")] = None
+    steps: Annotated[Any, Doc("Steps of its own, on a copy of the record.")] = None
+    optional: Annotated[bool, Doc("What it refuses is no reject, and goes to the next `otherwise`.")] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectOptions:
+    """A report of a unit's rejects beside the store, which always exists; also where the unit is refused."""
+
+    path: Annotated[Template | None, Doc("The report's path; none: no report.")] = None
+    connection: Annotated[str, Doc("The connection it goes to; none: this machine.")] = ""
+    formatter: Annotated[Formatter | None, Doc("How it is written; by the extension unless given.")] = None
+    columns: Annotated[
+        Literal["errors", "original_and_errors"] | list[str],
+        Doc("A row for each error; the record as it came and what is wrong with it; or these, of either."),
+    ] = "errors"
+    redact: Annotated[
+        list[Pick], Doc("What of a record is never kept, in the store neither: its raw bytes are left out too.")
+    ] = ()  # type: ignore[assignment]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ArchiveOptions:
-    """Where the source file goes when its unit is done; it stays where nothing is said."""
+    """Where the source file goes when its unit is done; it stays where nothing is said.
+
+    It is moved by what it is, not by its name: what somebody put in its place meanwhile stays. Equal content at the
+    target is the same file; another content there leaves it, and ours is called `name-2`. Over a `connection` of its
+    own the file is copied, and goes from its source when the copy stands there whole.
+    """
 
     success: Annotated[Template | None, Doc("After a unit without rejects.")] = None
     partial: Annotated[Template | None, Doc("After a unit with rejects.")] = None
     error: Annotated[Template | None, Doc("After a unit that was refused.")] = None
+    connection: Annotated[str, Doc("The connection the archive is behind; none: that of the source.")] = ""
+    keep: Annotated[
+        Duration,
+        Doc("How long archived files stay, such as `30d`; then those go that this pipeline put there. None: for ever."),
+    ] = Duration(0)
+
+    def __post_init__(self) -> None:
+        if (self.connection or self.keep) and not (self.success or self.partial or self.error):
+            help = "say where files go: `success: done/{unit.name}`"
+            raise OptionError("S209", "the archive has no path", help)

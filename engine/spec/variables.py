@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -10,40 +9,18 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from engine.errors import OptionError, UsageError
+from engine.hidden import Secret
 from engine.language.shapes import type_of
 from engine.options import Pointer
 from engine.records import plain
 from engine.spec.located import Problems
+from engine.spec.secrets import of_command, of_env, of_file
 from engine.spelling import a, listed, suggest
 
 INTERPOLATED: Final = re.compile(r"\$\{([a-z]+):([^}]*)\}")
 TAINTED: Final = ("file", "secret")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-
-
-class Secret:
-    """A value that cannot be shown: no text, no repr, no log and no report of it holds what it hides."""
-
-    __slots__ = ("_hidden",)
-
-    def __init__(self, hidden: str) -> None:
-        self._hidden = hidden
-
-    def reveal(self) -> str:
-        """What it hides, for the one place that needs it."""
-        return self._hidden
-
-    def __repr__(self) -> str:
-        return "***"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return "***"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not written anywhere")
 
 
 def interpolate(value: Any, pointer: Pointer, problems: Problems, folder: str) -> Any:
@@ -68,34 +45,18 @@ def interpolate(value: Any, pointer: Pointer, problems: Problems, folder: str) -
 def _resolve(match: re.Match[str], pointer: Pointer, problems: Problems, folder: str) -> str:
     """One `${kind:name}`; what cannot be resolved is a problem at its place."""
     kind, name = match[1], match[2]
-    span = (match.start(), match.end() - match.start())
-    if kind == "env":
-        if name in os.environ:
-            return os.environ[name]
-        near = suggest(name, os.environ)
-        help = f"set it, or did you mean `{near}`?" if near else "set it in the environment"
-        problems("S304", pointer, f"the environment has no `{name}`", help, span=span)
-    elif kind == "file":
-        try:
-            with open(os.path.join(folder, name), encoding="utf-8") as file:
-                return file.read().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            problems(
-                "S304",
-                pointer,
-                f"`{name}` cannot be read: {reason}",
-                "the path starts at this file's folder",
-                span=span,
-            )
-    else:
-        problems(
-            "S304",
-            pointer,
-            f"`{match[0]}` cannot be resolved",
-            "this version knows `${env:NAME}` and `${file:path}`",
-            span=span,
-        )
+    try:
+        if kind == "env":
+            return of_env(name)
+        if kind == "file":
+            return of_file(name, folder)
+        if kind == "secret":
+            return of_command(name)
+        help = "write `${env:NAME}`, `${file:path}` or `${secret:NAME}`"
+        raise OptionError("S304", f"`{match[0]}` cannot be resolved", help)
+    except OptionError as error:
+        span = (match.start(), match.end() - match.start())
+        problems(error.code, pointer, error.message, error.help, span=span)
     return ""
 
 

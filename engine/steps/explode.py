@@ -16,6 +16,8 @@ from engine.registry import SCALARS, Doc, component
 from engine.rows.failures import Notes
 from engine.rows.flow import Outer, Row, Step, Worker, fill
 from engine.rows.makers import as_list
+from engine.rows.tracing import Standing
+from engine.rows.uses import Made
 
 EMPTY: Final = "empty"
 HELP: Final = "name a list; a text becomes one in a map before, with `split`"
@@ -48,6 +50,12 @@ class Explode(Step):
         """Its list."""
         yield self.each, (*pointer, "each")
 
+    def trace(self, standing: Standing) -> Standing:
+        """Its list; behind it stands an item, or the record with it."""
+        item = standing.uses.as_list(standing.pick(self.each))
+        node = Made({self.as_: item}, standing.node) if self.as_ else item
+        return standing.entering(node, standing)
+
     def _with(self, outer: Shape, item: Shape) -> Shape:
         """The record with the item under its name."""
         if outer.type != "object":
@@ -74,7 +82,7 @@ class Explode(Step):
         return explode_row
 
     def _item(self, record: Value, item: Value) -> Value:
-        return {**record, self.as_: item} if self.as_ and type(record) is dict else item
+        return {**record, self.as_: item} if self.as_ and isinstance(record, dict) else item
 
     def _without(self, row: Row, outer: Outer, notes: Notes) -> Sequence[Row]:
         if not self.keep_empty:
@@ -86,4 +94,4 @@ class Explode(Step):
 
 def _without(record: Value, name: str) -> Value:
     """The record without a name that is an item's: what stood there before is none."""
-    return {key: each for key, each in record.items() if key != name} if type(record) is dict else record
+    return {key: each for key, each in record.items() if key != name} if isinstance(record, dict) else record

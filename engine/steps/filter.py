@@ -18,6 +18,7 @@ from engine.options import Pointer, Report
 from engine.registry import Doc, component
 from engine.rows.failures import Notes
 from engine.rows.flow import Row, Step, Worker, fill
+from engine.rows.tracing import Standing
 
 
 @component("filter", kind="step", examples=[{"type": "filter", "where": "int(qty) > 0", "name": "in_stock"}])
@@ -38,7 +39,7 @@ class Filter(Step):
         if self.message and self.else_ == "filter":
             report("M501", (*pointer, "message"), "a message is said of rejects", "write `else: reject` beside it")
         for slot in self.message.slots if self.message else ():
-            _check_slot(slot, (*pointer, "message"), scope, report)
+            check_record_slot(slot, (*pointer, "message"), scope, report)
         return self, scope.entering(scope.node, scope.parent)
 
     def worker(self, context: Context, notes: Notes) -> Worker:
@@ -71,12 +72,20 @@ class Filter(Step):
         if self.message:
             yield self.message, (*pointer, "message")
 
+    def trace(self, standing: Standing) -> Standing:
+        """What its condition and its message read; records stay what they are."""
+        standing.read(self.where)
+        for slot in self.message.slots if self.message else ():
+            if slot.root == "record":
+                standing.read(Path.parse(slot.key))
+        return standing.entering(standing.node, standing.parent)
+
     def reads(self) -> Iterator[tuple[str, bool]]:
         """What its condition picks."""
         return columns_of((self.where,))
 
 
-def _check_slot(slot: Slot, pointer: Pointer, scope: Scope, report: Report) -> None:
+def check_record_slot(slot: Slot, pointer: Pointer, scope: Scope, report: Report) -> None:
     """A slot of the record leads somewhere, as a path does."""
     if slot.root != "record":
         return

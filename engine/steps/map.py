@@ -20,7 +20,9 @@ from engine.registry import component
 from engine.rows.compiler import RowCompiler
 from engine.rows.failures import Notes
 from engine.rows.flow import Row, Step, Worker, fill
+from engine.rows.needs import trace_map
 from engine.rows.steps import compile_checks
+from engine.rows.tracing import Standing
 
 
 @component("map", kind="step", examples=[{"type": "map", "fields": {"ref": "sku"}}], keys=MAPPING_KEYS)
@@ -68,6 +70,10 @@ class Map(Step):
             yield self.mapping.source, (*pointer, "source")
         for made in walk(self.mapping.fields):
             yield from picks_of(made)
+
+    def trace(self, standing: Standing) -> Standing:
+        """What its fields read."""
+        return trace_map(self.mapping, standing)
 
     def reads(self) -> Iterator[tuple[str, bool]] | None:
         """What its fields pick, unless the whole record is taken."""

@@ -26,7 +26,13 @@ def static_head(pattern: str) -> str:
         if _MAGIC.search(segment):
             break
         head.append(segment)
-    return "/".join(head)
+    return "/".join(head) if head != [""] else "/"
+
+
+def prefix(pattern: str) -> str:
+    """What every path that matches begins with, as far as that is plain text."""
+    found = _MAGIC.search(pattern)
+    return pattern[: found.start()] if found else pattern
 
 
 def is_glob(pattern: str) -> bool:
@@ -65,6 +71,15 @@ def segment_matcher(segment: str) -> re.Pattern[str]:
 def matches(path: str, pattern: str) -> bool:
     """Whether a relative path matches a pattern (after `expand`)."""
     return _match(path.split("/"), pattern.split("/"))
+
+
+def enters(path: str, pattern: str, *, linked: bool) -> bool:
+    """Whether a pattern can reach into a folder; into a link to one only where a segment of its own stands for it."""
+    segments, at, name = pattern.split("/"), path.count("/"), path.rsplit("/", 1)[-1]
+    if "**" in segments[: at + 1]:
+        hidden = name.startswith(".") and "/." not in f"/{pattern}"
+        return not hidden and not linked
+    return at < len(segments) - 1 and bool(segment_matcher(segments[at]).match(name))
 
 
 def _match(names: Sequence[str], segments: Sequence[str]) -> bool:

@@ -124,7 +124,7 @@ class LocalStore(FolderPublishing):
         while folders:  # no recursion: folders nest as deep as a path can be long
             folder = folders.pop()
             for entry in self._entries(folder):
-                path = f"{folder}/{entry.name}" if folder else entry.name
+                path = os.path.join(folder, entry.name)
                 with _refusals(self, path):
                     if _is_folder(entry):
                         if self._is_entered(folder, path, entry, pattern):
@@ -141,15 +141,11 @@ class LocalStore(FolderPublishing):
                 return []
 
     def _is_entered(self, folder: str, path: str, entry: os.DirEntry[str], pattern: str) -> bool:
-        """Whether the pattern can reach into a folder; a link only where a segment of its own stands for it."""
-        if _is_staging(entry.name):
+        """Whether the pattern reaches into a folder; not into stagings, nor where it would find itself again."""
+        if is_staging(entry.name):
             return False
-        segments, at = pattern.split("/"), path.count("/")
-        if "**" in segments[: at + 1]:
-            hidden = entry.name.startswith(".") and "/." not in f"/{pattern}"
-            return not hidden and not entry.is_symlink()
-        named = at < len(segments) - 1 and globs.segment_matcher(segments[at]).match(entry.name)
-        return bool(named) and not (entry.is_symlink() and self._leads_up(folder, path))
+        linked = entry.is_symlink()
+        return globs.enters(path, pattern, linked=linked) and not (linked and self._leads_up(folder, path))
 
     def _leads_up(self, folder: str, link: str) -> bool:
         """Whether a link shows a folder that it stands in: what is there would be found over and over."""
@@ -324,7 +320,8 @@ def _listed(path: str, entry: os.DirEntry[str]) -> Stat | None:
         raise
 
 
-def _is_staging(name: str) -> bool:
+def is_staging(name: str) -> bool:
+    """Whether a folder of that name holds what nobody is to see yet."""
     return name.startswith(".") and name.endswith(STAGING_SUFFIX)
 
 

@@ -27,9 +27,12 @@ FULL = os.environ.get("ENGINE_CRASH") == "full"
 SEED = int(os.environ.get("ENGINE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 MOMENTS = 200 if FULL else 6
 STEPS = 10**6 if FULL else 5
-VARIANTS = ["stay", "archive", "change", "forget", "steps"]
+VARIANTS = ["stay", "archive", "change", "forget", "steps", "parts", "parts changed"]
 ALONE = ("archive", "forget")
 """Variants in which, at step boundaries, each unit commits alone."""
+
+CHANGING = ("change", "parts changed")
+"""Variants in which a file changes between the runs."""
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +42,8 @@ def calm(request, tmp_path_factory):
     """An undisturbed job of one variant: where it starts, how it ends, how long it takes, how many steps it has."""
     top = tmp_path_factory.mktemp("calm")
     variant = request.param
-    kind = {"archive": variant == "archive", "steps": variant == "steps"}
+    parts = variant.startswith("parts")
+    kind = {"archive": variant in ("archive", "parts"), "steps": variant == "steps", "parts": parts}
     victim.make(top / "warm", **kind)
     victim.job(top / "warm", "warm")  # here, so that the children need not import anything
     steps = victim.boundaries(top / "count", alone=variant in ALONE, **kind)
@@ -49,11 +53,11 @@ def calm(request, tmp_path_factory):
     victim.child(lambda: victim.job(folder, "calm"))
     seconds = time.monotonic() - started
     expected = {path: [data] for path, data in victim.tree(folder, "out", "done", "part", "error").items()}
-    if variant == "change":
+    if variant in CHANGING:
         victim.change(folder)
     victim.child(lambda: victim.job(folder, "calm again"))
     for path, data in victim.tree(folder, "out").items():
-        expected[path].append(data)
+        expected.setdefault(path, []).append(data)
     return variant, top / "master", victim.outcome(folder), expected, seconds, steps
 
 
@@ -66,7 +70,7 @@ def trial(calm, folder, kills):
     try:
         for number, kill in enumerate(kills):
             hits += kill(lambda number=number: victim.job(folder, f"killed-{number}"))
-        if variant == "change":
+        if variant in CHANGING:
             victim.change(folder)
         if variant == "forget":
             shutil.rmtree(folder / ".engine", ignore_errors=True)

@@ -54,6 +54,23 @@ steps:
 sink: {type: files, path: "out/inventory/{unit.stem}.jsonl"}
 limits: {max_rejects: 20%}
 """
+PARTS = """
+source: {type: files, path: "in/*.{csv,csv.gz}"}
+parser: {type: csv, trim: true}
+mapping:
+  fields:
+    place:  {source: locationRef, required: true}
+    ref:    {source: skuRef, required: true}
+    qty:    {source: qty, resolver: int, min: 0, required: true}
+    status: {source: status, resolver: upper, one_of: [ACTIVE, INACTIVE], required: true}
+    kind:   {source: type, default: none}
+sinks:
+  - {type: files, name: few, path: "out/few/{record.kind}/{unit.stem}.csv.gz", when: qty < 100}
+  - {type: files, name: more, path: "out/more/{unit.stem}-{unit.part}.jsonl", roll: {records: 40}, when: otherwise}
+  - {type: files, name: all, path: "out/inventory/{unit.stem}.csv", mapping: {fields: {ref: ref, place: place}}}
+rejects: {path: "out/refused/{unit.stem}.csv"}
+limits: {max_rejects: 20%}
+"""
 PLACES = b"code,name\nDC00,North\nDC01,South\nDC02,West\n"
 HEADER = "locationRef,skuRef,qty,type,status,batchNumber,condition\n"
 ROWS = 150
@@ -92,10 +109,11 @@ def content(number, *, bad=0, version=1):
     return (HEADER + "".join(rows)).encode()
 
 
-def make(folder, *, archive=False, steps=False):
+def make(folder, *, archive=False, steps=False, parts=False):
     """Twelve files: some with rejects, one packed, one without rows, one refused, one damaged."""
     (folder / "in").mkdir(parents=True)
-    (folder / "stock.yaml").write_text((STEPS if steps else SPEC) + (ARCHIVE if archive else ""))
+    spec = PARTS if parts else STEPS if steps else SPEC
+    (folder / "stock.yaml").write_text(spec + (ARCHIVE if archive else ""))
     put(folder, "places.csv", PLACES)
     for number in range(8):
         put(folder, f"in/inventory-{number:02}.csv", content(number, bad={1: 7, 4: 20}.get(number, 0)))
@@ -207,7 +225,7 @@ def outcome(folder):
         owners = {os.path.relpath(key, folder): entry.value for key, entry in kv.list("outputs")}
     rejects, files = {}, set()
     for name, record in units.items():
-        for each in record["rejects"]:
+        for each in (each for each in record["rejects"] if each["store"]["base"].endswith(".engine")):
             files.add(each["path"])
             lines = [json.loads(line) for line in (folder / ".engine" / each["path"]).read_bytes().splitlines()]
             rejects[name] = [{**line, "run": None} for line in lines]

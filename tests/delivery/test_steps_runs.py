@@ -204,7 +204,7 @@ def test_what_a_sink_refuses_of_exploded_records_names_the_child(project):
     report = project.run()
     assert report.books.as_dict()["written"] == 1
     assert [(each["child"], each["stage"], each["sink"], each["errors"][0]["code"]) for each in project.rejects()] == [
-        ("1", "write", "sink", "R301"), ("2", "write", "sink", "R203"), ("3", "write", "sink", "R302"),
+        ("1", "write", "sink", "R301"), ("2", "write", None, "R203"), ("3", "write", "sink", "R302"),
     ]  # fmt: skip
     assert len({each["id"] for each in project.rejects()}) == 3
 

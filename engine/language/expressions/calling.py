@@ -15,8 +15,8 @@ from engine.language.expressions.refusals import CALLS, quoted
 from engine.language.expressions.scanning import Token
 from engine.language.paths import Path
 from engine.language.picking import Name
-from engine.language.quantities import Duration
 from engine.options import build
+from engine.quantities import Duration
 from engine.registry import Option, Resolver, find_resolver, resolvers
 from engine.spelling import akin, listed, suggest
 

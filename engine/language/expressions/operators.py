@@ -20,7 +20,7 @@ from engine.language.numbers import MAX_DIGITS, clean, exact, too_long, within_c
 from engine.language.patterns import joined
 from engine.language.shapes import type_of
 from engine.language.zones import in_range
-from engine.records import Digits, Instant, Value, is_blank, plain
+from engine.records import Digits, Instant, Leaf, Value, bare, is_blank, plain
 from engine.spelling import a as with_article
 from engine.spelling import show
 
@@ -128,6 +128,8 @@ def _computed(
 ) -> Value:
     """Two ints by the first function, where `whole`; two floats by the first too, all else by the exact one."""
     if type(left) not in NUMBER_TYPES or type(right) not in NUMBER_TYPES:
+        if type(left) is Leaf or type(right) is Leaf:
+            return ARITHMETIC[sign](bare(left), bare(right))
         raise unfit(left, right, sign)
     if sign in ("/", "//", "%") and not right:
         raise RecordError("R243", f"`{sign}` divides by zero", right)
@@ -228,6 +230,7 @@ def _compared(sign: str, function: Callable[[Any, Any], bool]) -> Callable[[Valu
 
 def _comparable(left: Value, right: Value, sign: str) -> tuple[Any, Any]:
     """Two values as Python compares them rightly: moments by the time since 1970, numbers exactly."""
+    left, right = bare(left), bare(right)
     kind = kind_of(left)
     allowed = kind in ORDERED or (kind == "bool" and sign in ("==", "!="))
     if kind != kind_of(right) or not allowed:

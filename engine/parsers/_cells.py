@@ -1,0 +1,140 @@
+"""The cells of a spreadsheet: as they are shown, or with their types. The only door to openpyxl."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, BinaryIO, Final, NamedTuple
+
+from engine.errors import OptionError, UnitError
+from engine.kinds import Limits
+from engine.records import Value, plain
+from engine.spelling import listed
+from engine.storage.archives import Archive
+
+_FIXED: Final = re.compile(r"(?P<groups>#,##)?(?P<whole>0+)(?:\.(?P<places>0+))?(?P<percent>%)?")
+"""The formats of numbers that are followed: zeros for digits, grouped, of a hundred."""
+_QUOTED: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+_HOURS: Final = re.compile("[hHsS]")
+STRINGS: Final = 16
+"""The texts that cells share are in memory: so many times `limits.record` at most."""
+
+
+class Wrong(NamedTuple):
+    """A cell that has no value: what the program put there instead."""
+
+    said: str
+
+
+class Line(NamedTuple):
+    """A row of a sheet: its number, from 1, and its cells."""
+
+    number: int
+    cells: list[Any]
+
+
+def installed() -> None:
+    """OptionError where the library is missing."""
+    if importlib.util.find_spec("openpyxl") is None:
+        raise OptionError("S211", "the parser `xlsx` needs a library", "pip install 'pipeline-engine[xlsx]'")
+
+
+def rows_of(stream: BinaryIO, sheet: str | int, limits: Limits) -> Iterator[Line]:
+    """The rows of a sheet that have cells; UnitError R128 where the file is damaged or has no such sheet."""
+    _refuse_large(stream, limits)
+    stream.seek(0)
+    try:
+        yield from _rows(stream, sheet)
+    except UnitError:
+        raise
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        message = f"the spreadsheet is damaged: {reason}"
+        raise UnitError("R128", message, "deliver it again, saved as `.xlsx`") from error
+
+
+def _rows(stream: BinaryIO, sheet: str | int) -> Iterator[Line]:
+    import openpyxl
+
+    book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+    names = [each.title for each in book.worksheets]
+    found = names.index(sheet) if sheet in names else sheet - 1 if isinstance(sheet, int) else -1
+    if not 0 <= found < len(names):
+        raise UnitError("R128", f"the spreadsheet has no sheet `{sheet}`", f"it has {listed(names)}")
+    page: Any = book.worksheets[found]
+    page.reset_dimensions()  # what a file says of its size may be wrong
+    for number, cells in enumerate(page.iter_rows(), 1):
+        if cells:
+            yield Line(number, list(cells))
+
+
+def _refuse_large(stream: BinaryIO, limits: Limits) -> None:
+    """Refuse a file that unpacks to too much, before any of it is."""
+    head = stream.read(8)
+    stream.seek(0)
+    if not head.startswith(b"PK"):
+        old = "it is of the old kind (`.xls`), or encrypted" if head.startswith(b"\xd0\xcf\x11\xe0") else "it is none"
+        raise UnitError("R128", f"the file is no `.xlsx` spreadsheet: {old}", "save it as `.xlsx`, without a password")
+    archive = Archive(stream, limits)
+    archive.weigh()
+    for member in archive.files:
+        size, most = member.file_size, STRINGS * limits.record
+        if not member.filename.startswith("xl/worksheets/") and size > most:
+            message = f"`{member.filename}` in the spreadsheet has {size:,} bytes, the limit is {most:,}"
+            raise UnitError("R132", message, "it is in memory: raise `limits.record`, of which it may have 16 times")
+
+
+def shown(cell: Any) -> Value:
+    """A cell's text, as a spreadsheet shows it: dates in ISO form, numbers by their format where it is a plain one."""
+    value = typed(cell)
+    if value is None or isinstance(value, str | Wrong):
+        return value or ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | Decimal):
+        return _number(Decimal(value), cell.number_format)
+    return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
+
+
+def typed(cell: Any) -> Value:
+    """A cell's value: text, int, decimal, bool, date or a local time; a time of day or a duration is text."""
+    value = cell.value
+    if cell.data_type == "e":
+        return Wrong(str(value))
+    if isinstance(value, float):
+        number = plain(Decimal(repr(value)))
+        return int(number) if number == number.to_integral_value() else number
+    if isinstance(value, datetime):
+        is_day = value.time() == time() and not _HOURS.search(_QUOTED.sub("", cell.number_format or ""))
+        return date(value.year, value.month, value.day) if is_day else value
+    if isinstance(value, time):
+        return value.isoformat()
+    return _hours(value) if isinstance(value, timedelta) else value
+
+
+def _hours(length: timedelta) -> str:
+    """A duration as hours, minutes and seconds."""
+    seconds = round(length.total_seconds())
+    sign, seconds = ("-", -seconds) if seconds < 0 else ("", seconds)
+    return f"{sign}{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _number(number: Decimal, format: str | None) -> str:
+    """A number by its format: `00000`, `0.00`, `#,##0.00`, `0%`; with all its digits by every other."""
+    found = _FIXED.fullmatch(format or "")
+    if not found:
+        return str(plain(number))
+    number = number * 100 if found["percent"] else number
+    places = len(found["places"] or "")
+    text = f"{abs(number):{',' if found['groups'] else ''}.{places}f}"
+    sign = "-" if number < 0 and text.strip("0.,") else ""
+    width = len(found["whole"]) + (places + 1 if places else 0)
+    return sign + text.rjust(width, "0") + (found["percent"] or "")
+
+
+def is_blank(cells: Sequence[Value]) -> bool:
+    """Whether a row has no value in any cell."""
+    return all(cell is None or cell == "" for cell in cells)

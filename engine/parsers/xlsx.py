@@ -1,0 +1,129 @@
+"""`xlsx`: the rows of a spreadsheet's sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Any, BinaryIO, ClassVar, Final, Literal
+
+from engine.errors import OptionError, UnitError
+from engine.kinds import Limits
+from engine.parsers._cells import Line, Wrong, installed, is_blank, rows_of, shown, typed
+from engine.parsers._input import Packed
+from engine.records import Batch, Damage, Span, Value
+from engine.registry import Doc, component
+from engine.spelling import WHITE_SPACE, listed
+
+ROWS: Final = 256
+"""Rows of a batch."""
+LETTERS: Final = 26
+
+
+@component(
+    "xlsx", "parser", examples=[{"type": "xlsx"}, {"type": "xlsx", "sheet": "Stock", "skip": 2, "cells": "typed"}]
+)
+class Xlsx(Packed):
+    """The rows of one sheet of a spreadsheet, named by a header row. An extra: `pip install 'pipeline-engine[xlsx]'`.
+
+    With `cells: shown` every value is text: a number by its format where that is a plain one (`00042` for 42 under
+    `00000`, `7.50` under `0.00`, `1,000` under `#,##0`, `12%` under `0%`), else with its digits; a date as
+    `2024-01-31`, a moment as `2024-01-31 10:20:00`, truth as `TRUE`. With `cells: typed` numbers are int or decimal,
+    dates (a number under a format of dates) date or local, truth is bool, an empty cell is null; times of day and
+    durations are text. A program keeps numbers with 15 to 17 digits: longer ones are gone before the file is read.
+
+    A formula counts by the value that was stored with it; one that was never calculated is empty. A row with an error
+    in a cell (`#N/A`) is a reject, and so is one with a value where the header names no column. Rows without any value
+    are skipped. Of merged cells the first holds the value, the others are empty. Hidden rows, columns, sheets count.
+
+    A reject has the number of its row as line, and no bytes. The texts that cells share are in memory, rows are not.
+    """
+
+    seeks: ClassVar[bool] = True
+    suffixes: ClassVar[tuple[str, ...]] = (".xlsx", ".xlsm")
+
+    sheet: Annotated[str | int, Doc("The sheet, by its name, or by its number from 1.")] = 1
+    cells: Annotated[
+        Literal["shown", "typed"], Doc("Whether cells are texts as they are shown, or have the types of the sheet.")
+    ] = "shown"
+    header: Annotated[bool, Doc("Whether the first row names the columns.")] = True
+    names: Annotated[list[str], Doc("The names of the columns of a sheet without a header.")] = ()  # type: ignore[assignment]
+    skip: Annotated[int, Doc("Rows before the header, or before the first row, that are not read.", min=0)] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        installed()
+        if not self.header and not self.names:
+            raise OptionError("S209", "`header: false` needs `names`", "name the columns: `names: [sku, qty]`")
+
+    def batches(self, stream: BinaryIO, limits: Limits) -> Iterator[Batch]:
+        """The records of a file."""
+        table = self._table(stream, limits)
+        number = 1
+        while rows := list(islice(table.rows, ROWS)):
+            values, lines = [table.record(row) for row in rows], [row.number for row in rows]
+            yield _batch(number, values, lines)
+            number += len(values)
+
+    def names_of(self, stream: BinaryIO, limits: Limits) -> Sequence[str] | None:
+        """The columns that the header names."""
+        return [name for name in self._table(stream, limits).names if name]
+
+    def _table(self, stream: BinaryIO, limits: Limits) -> _Table:
+        read = typed if self.cells == "typed" else shown
+        lines = (line for line in rows_of(stream, self.sheet, limits) if line.number > self.skip)
+        rows = _filled(lines, read)
+        names: Sequence[str] = self.names
+        if self.header:
+            first = next(rows, Line(0, []))
+            header = [str(cell).strip(WHITE_SPACE) if cell not in (None, "") else "" for cell in first.cells]
+            names = self.names or _checked(header)
+        return _Table(names, rows, None if self.cells == "typed" else "")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The columns of a sheet, its rows, and what an empty cell is."""
+
+    names: Sequence[str]
+    rows: Iterator[Line]
+    empty: Value
+
+    def record(self, row: Line) -> Value:
+        """A row as a record by column name; one that is none is damaged."""
+        for at, cell in enumerate(row.cells):
+            if isinstance(cell, Wrong):
+                return Damage("R109", f"the cell {_cell(row, at)} is an error: {cell.said}")
+            if (at >= len(self.names) or not self.names[at]) and cell not in (None, ""):
+                return Damage("R110", f"the cell {_cell(row, at)} has a value, and its column no name")
+        cells = [*row.cells, *[self.empty] * (len(self.names) - len(row.cells))]
+        return {name: cell for name, cell in zip(self.names, cells, strict=False) if name}
+
+
+def _filled(lines: Iterator[Line], read: Callable[[Any], Value]) -> Iterator[Line]:
+    """The rows that have a value."""
+    for line in lines:
+        cells = [read(cell) for cell in line.cells]
+        if not is_blank(cells):
+            yield Line(line.number, cells)
+
+
+def _batch(number: int, values: Sequence[Value], lines: Sequence[int]) -> Batch:
+    return Batch(b"", 0, number, lambda: values, lambda: [Span(line, 0, 0) for line in lines])
+
+
+def _checked(names: Sequence[str]) -> Sequence[str]:
+    """The names of a header; UnitError R122 where one is there twice."""
+    twice = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
+    if twice:
+        raise UnitError("R122", f"the header names {listed(twice)} twice", "give each column a name of its own")
+    return names
+
+
+def _cell(row: Line, at: int) -> str:
+    """A cell's name in its sheet, such as `B7`."""
+    letters, left = "", at + 1
+    while left:
+        left, letter = divmod(left - 1, LETTERS)
+        letters = chr(ord("A") + letter) + letters
+    return f"{letters}{row.number}"
