@@ -114,7 +114,8 @@ def build(options: tuple[Option, ...], doc: Mapping[str, Any], pointer: Pointer,
     for option in options:
         at = (*pointer, option.name)
         if option.name in doc and option.doc.secret:
-            values[option.parameter] = report.secret(doc[option.name], at)
+            told = report.secret(doc[option.name], at)
+            values[option.parameter] = INVALID if report.broken(at) else told
         elif option.name in doc:
             values[option.parameter] = convert(option.type, doc[option.name], at, report)
         elif option.default is REQUIRED:

@@ -40,6 +40,7 @@ from engine.language.tables import Table, Tables, Unanswered
 from engine.language.templates import Template, file_part
 from engine.lookups import opened
 from engine.options import build, build_component
+from engine.parsers._input import batches_of
 from engine.plan import Plan
 from engine.records import MISSING, Batch, Damage, Digits, Instant, Span, is_blank
 from engine.rows.flow import Flow
@@ -760,7 +761,7 @@ def _parsed(parser: Parser, limits: Limits, raw: bytes, size: int, case: dict[st
     """Records, rejects with their places and first lines, or the code of what stopped it."""
     said: dict[str, Any] = {"records": [], "rejects": [], "lines": []}
     try:
-        for batch in parser.batches(Parts(raw, size), limits):
+        for batch in batches_of(parser, Parts(raw, size), "", limits):
             for index, value in enumerate(batch.values):
                 place = batch.place(index)
                 if isinstance(value, Damage):

@@ -31,6 +31,7 @@ class Document:
         """How the document is encoded, as far as it is known; empty is UTF-8."""
         self.fed = 0
         self._lines = 0
+        self._ended_in_return = False
         self._failed = expat.ExpatError
         self._expat = expat.ParserCreate(encoding or None)
         self._expat.buffer_text = True
@@ -52,13 +53,20 @@ class Document:
         if not self.fed and data[:2] in WIDE:
             self.encoding = WIDE[data[:2]]
         self.fed += len(data)
-        self._lines += data.count(b"\n") + (data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0)
+        self._lines += self._line_ends(data)
         try:
             self._expat.Parse(data, last)
         except self._failed as error:
             raise self._malformed(error) from error
         except (LookupError, ValueError) as error:
             raise self._unread() from error
+
+    def _line_ends(self, data: bytes) -> int:
+        """How many lines end in the next bytes; both signs of one end may come in two parts."""
+        halved = self._ended_in_return and data[:1] == b"\n"
+        self._ended_in_return = data[-1:] == b"\r" if data else self._ended_in_return
+        returns = data.count(b"\r") - data.count(b"\r\n") if b"\r" in data else 0
+        return data.count(b"\n") + returns - halved
 
     @property
     def at(self) -> int:
@@ -90,7 +98,7 @@ class Document:
         from xml.parsers.expat import errors
 
         reason = errors.messages.get(error.code, str(error))
-        byte = self._origin + int(self._expat.ErrorByteIndex)
+        byte = self._origin + max(int(self._expat.ErrorByteIndex), 0)
         line = self._line + error.lineno - 1
         if error.code == errors.codes[errors.XML_ERROR_UNKNOWN_ENCODING]:
             return self._unread()
@@ -102,7 +110,7 @@ class Document:
         return UnitError("R145", message, "set `encoding` on the parser")
 
     def _refuse_type(self, *_: Any) -> None:
-        message = f"the document declares its type (`<!DOCTYPE`) in line {self.line:,} (byte {self.at:,})"
+        message = f"the document declares its type (`<!DOCTYPE`) in line {self.line:,}"
         raise UnitError("R144", message, "have it written without one: entities and types of documents are not read")
 
     def _declare(self, version: str, encoding: str | None, standalone: int) -> None:

@@ -127,7 +127,7 @@ class Names:
 
     def attribute(self, written: str, scope: Scope) -> str:
         """The name of an attribute: without a prefix it is in no namespace."""
-        return written if self.kept else self._renamed(written, scope, "")
+        return written if self.kept or ":" not in written else self._renamed(written, scope, "")
 
     def _renamed(self, written: str, scope: Scope, default: str) -> str:
         prefix, colon, local = written.rpartition(":")
@@ -136,7 +136,7 @@ class Names:
         uri = scope.get(prefix, prefix) if colon else default
         if uri in self._prefixes:
             return f"{self._prefixes[uri]}:{local}" if self._prefixes[uri] else local
-        return f"{{{uri}}}{local}" if prefix in self._prefixes.values() and (colon or "" in scope) else written
+        return f"{{{uri}}}{local}" if prefix in self._prefixes.values() else written
 
     @staticmethod
     def meaning(written: str, scope: Scope, *, attribute: bool = False) -> tuple[str, str]:

@@ -83,7 +83,7 @@ class Reading:
 
     def _may_jump(self) -> bool:
         """Whether records can be read as pieces of text from here on."""
-        if self._walk.inside or not self._tag or not self._walk.open or self._pieces is None:
+        if self._walk.inside or not self._tag or not self._walk.open or self._pieces is None or self._document.waiting:
             return False
         return self._names.kept or all(scope is self._walk.scopes[1] for scope in self._walk.scopes[2:])
 
@@ -114,6 +114,7 @@ class Reading:
     def _jumped(self, data: bytes) -> Iterator[Batch]:
         """Whole records, checked without events and read as text."""
         offset, line = self._document.fed, self._document.next_line
+        self._raw.clear()
         self._document.listen(None)
         self._document.feed(data)
         before, scopes = self._walk.open, list(self._walk.scopes)
@@ -196,7 +197,8 @@ class Reading:
             self._records = []
         if self._long and self._walk.inside:
             self._long.take(bytes(self._raw))
-        gone = self._start - self._base if self._walk.inside and not self._long else len(self._raw)
+        kept = self._start if self._walk.inside and not self._long else self._document.fed - self._document.waiting
+        gone = min(kept - self._base, len(self._raw))
         del self._raw[:gone]
         self._base += gone
 

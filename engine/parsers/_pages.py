@@ -1,19 +1,21 @@
 """The pages of a Parquet file, looked at before the library reads them: what a header claims is held against limits.
 
-A page header is a struct of Thrift's compact protocol (https://parquet.apache.org/docs/file-format/data-pages/). A
-reader makes room for what it says, so one that lies could fill the memory; here no page is unpacked but dictionaries,
-whose longest entry may stand in every row.
+A reader makes room for what a header says, so one that lies could fill the memory; here no page is unpacked but
+dictionaries, whose longest entry may stand in every row. What stands in a header:
+https://parquet.apache.org/docs/file-format/data-pages/
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Mapping
+from struct import Struct
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from engine.errors import UnitError
 from engine.kinds import Limits
 from engine.language.arrow.files import Damaged, inflated
+from engine.parsers._footer import Chunk, damaged, too_large
+from engine.parsers._thrift import struct
 from engine.spelling import counted
 
 FIRST: Final = 512
@@ -25,20 +27,8 @@ WIDTHS: Final[Mapping[str, float]] = {"INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBL
 VALUE: Final = 8
 """What a value in memory takes at least, such as the pointer to it."""
 DICTIONARY: Final = 2
-_LENGTH: Final = struct.Struct("<I").unpack_from
+_LENGTH: Final = Struct("<I").unpack_from
 DATA: Final = (0, 3)
-
-
-class Chunk(NamedTuple):
-    """One column of one row group, as the footer describes it: where it is, what it claims to hold."""
-
-    name: str
-    type: str
-    codec: str
-    start: int
-    size: int
-    values: int
-    repeated: bool
 
 
 class Page(NamedTuple):
@@ -72,11 +62,6 @@ def widest(file: BinaryIO, chunk: Chunk, end: int, limits: Limits) -> int:
     return width
 
 
-def damaged(what: str) -> UnitError:
-    """What is wrong with a file that is no Parquet file, or no whole one."""
-    return UnitError("R171", f"the Parquet file is damaged: {what}", "deliver the file again")
-
-
 def _pages(file: BinaryIO, chunk: Chunk, limits: Limits) -> Iterator[Page]:
     """The headers of a column's pages, one after the other."""
     at, end = chunk.start, chunk.start + chunk.size
@@ -85,8 +70,7 @@ def _pages(file: BinaryIO, chunk: Chunk, limits: Limits) -> Iterator[Page]:
         if not (0 <= page.packed <= end - page.start and page.unpacked >= 0 and page.values >= 0):
             raise damaged(f"a page of `{chunk.name}` at byte {at:,} lies about its size")
         if max(page.packed, page.unpacked) > limits.page:
-            message = f"a page of `{chunk.name}` has {max(page.packed, page.unpacked):,} bytes unpacked"
-            raise UnitError("R172", f"{message}, the limit is {limits.page:,}", "if it is right, raise `limits.page`")
+            raise too_large(f"a page of `{chunk.name}`", max(page.packed, page.unpacked), limits.page)
         yield page
         at = page.start + page.packed
 
@@ -98,7 +82,7 @@ def _page(file: BinaryIO, at: int, end: int, name: str) -> Page:
         file.seek(at)
         data = file.read(min(size, end - at))
         try:
-            header, length = _struct(data, 0)
+            header, length = struct(data)
         except IndexError:
             if size >= end - at:
                 raise damaged(f"a page header of `{name}` at byte {at:,} has no end") from None
@@ -135,55 +119,3 @@ def _longest_text(data: bytes) -> int:
         longest = max(longest, length)
         at += 4 + length
     return min(longest, len(data))
-
-
-# --- Thrift's compact protocol, as far as page headers use it
-
-
-def _struct(data: bytes, at: int, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """The fields of a struct by their numbers, and where it ends; IndexError where there is more of it."""
-    fields: dict[int, Any] = {}
-    number = 0
-    while head := data[at]:
-        at += 1
-        if head >> 4:
-            number += head >> 4
-        else:
-            number, at = _signed(data, at)
-        fields[number], at = _value(data, at, head & 15, depth)
-    return fields, at + 1
-
-
-def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
-    if kind in (1, 2):
-        return kind == 1, at
-    if kind == 3:
-        return data[at], at + 1
-    if kind in (4, 5, 6):
-        return _signed(data, at)
-    if kind == 7:
-        return None, at + 8
-    if kind == 8:
-        length, at = _varint(data, at)
-        return None, at + length
-    if kind == 12 and depth < 8:
-        return _struct(data, at, depth + 1)
-    raise ValueError(kind)
-
-
-def _signed(data: bytes, at: int) -> tuple[int, int]:
-    number, at = _varint(data, at)
-    return (number >> 1) ^ -(number & 1), at
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    number = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, at
-        shift += 7
-        if shift > 63:
-            raise ValueError(number)

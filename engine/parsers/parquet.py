@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import field, replace
@@ -15,12 +14,12 @@ from engine.language.arrow.files import Damaged, batches_of, damage, opened
 from engine.language.arrow.kinds import Unheld, shape_of_schema
 from engine.language.arrow.reading import Odd, Reader, rows_of
 from engine.language.shapes import Shape
-from engine.parsers._pages import Chunk, damaged, widest
+from engine.parsers._footer import Chunk, damaged, footer_of
+from engine.parsers._pages import widest
 from engine.records import Batch, Damage, Span, Value
 from engine.registry import Doc, component
 from engine.spelling import listed
 
-MAGIC: Final = b"PAR1"
 ROWS: Final = 1024
 """Records of a batch at most: few enough to stay in the processor's cache."""
 BYTES: Final = 4 * 2**20
@@ -92,11 +91,10 @@ class _File:
     def __init__(self, stream: BinaryIO, limits: Limits) -> None:
         self._stream = stream
         self._limits = limits
-        self._end = _footer(stream, limits)
+        self._footer = footer_of(stream, limits)
+        self.groups = len(self._footer.groups)
         with _reading():
             self._file = opened(stream)
-            self._about = self._file.metadata
-            self.groups: int = self._about.num_row_groups
             self._names: list[str] = self._file.schema_arrow.names
             self.shape = shape_of_schema(self._file.schema_arrow)
         if twice := [name for name in dict.fromkeys(self._names) if self._names.count(name) > 1]:
@@ -107,14 +105,15 @@ class _File:
         found = self._names if reads is None else [name for name in self._names if name in reads]
         return found or self._names[:1]
 
-    def rows(self, group: int, columns: Sequence[str]) -> Iterator[Any]:
+    def rows(self, number: int, columns: Sequence[str]) -> Iterator[Any]:
         """The rows of a row group as tables of a size that memory holds; what it claims is checked before and after."""
-        with _reading():
-            about = self._about.row_group(group)
-            count = left = about.num_rows
-            chunks = list(self._chunks(about, set(columns)))
-        widths = [widest(self._stream, chunk, self._end, self._limits) for chunk in chunks]
-        batches = batches_of(self._file, group, columns, _batch_size(count, chunks, widths))
+        group = self._footer.groups[number]
+        if not group.rows:
+            return
+        chunks = [chunk for chunk in group.chunks if chunk.path[0] in columns]
+        widths = [widest(self._stream, chunk, self._footer.start, self._limits) for chunk in chunks]
+        batches = batches_of(self._file, number, columns, _batch_size(group.rows, chunks, widths))
+        left = group.rows
         while True:
             with _reading():
                 rows = next(batches, None)
@@ -123,23 +122,7 @@ class _File:
                 break
             yield rows
         if left:
-            raise damaged(f"row group {group + 1} says it has {count:,} rows, and has not")
-
-    def _chunks(self, about: Any, columns: set[str]) -> Iterator[Chunk]:
-        """The parts of a row group that belong to some columns."""
-        for at in range(about.num_columns):
-            part, leaf = about.column(at), self._about.schema.column(at)
-            if part.path_in_schema.split(".", 1)[0] not in columns and _top(part.path_in_schema, columns) is None:
-                continue
-            starts = [part.data_page_offset, *([part.dictionary_page_offset] if part.has_dictionary_page else [])]
-            start = min(each for each in starts if each is not None)
-            yield Chunk(part.path_in_schema, part.physical_type, part.compression, start, part.total_compressed_size,
-                        part.num_values, leaf.max_repetition_level > 0)  # fmt: skip
-
-
-def _top(path: str, columns: set[str]) -> str | None:
-    """The column whose name, which may hold dots, a path begins with."""
-    return next((name for name in columns if path == name or path.startswith(name + ".")), None)
+            raise damaged(f"row group {number + 1} says it has {group.rows:,} rows, and has not")
 
 
 @contextmanager
@@ -154,35 +137,10 @@ def _reading() -> Iterator[None]:
         raise damaged(str(error)) from error
 
 
-def _footer(stream: BinaryIO, limits: Limits) -> int:
-    """Where the footer begins; UnitError where there is none, or one that is too large to be read."""
-    size = stream.seek(0, os.SEEK_END)
-    if size < 12:
-        raise damaged(f"it has {size} bytes")
-    stream.seek(0)
-    head = stream.read(4)
-    stream.seek(size - 8)
-    length, tail = int.from_bytes(stream.read(4), "little"), stream.read(4)
-    if b"PARE" in (head, tail):
-        raise damaged("it is encrypted")
-    if head != MAGIC:
-        raise damaged("it does not begin with PAR1")
-    if tail != MAGIC:
-        raise damaged("it does not end with PAR1: it was cut off, or is still being written")
-    if length > size - 12:
-        raise damaged(f"its footer of {length:,} bytes is larger than the file")
-    if length > limits.page:
-        raise UnitError("R172", f"the footer has {length:,} bytes, the limit is {limits.page:,}",
-                        "if it is right, raise `limits.page`")  # fmt: skip
-    return size - 8 - length
-
-
 def _batch_size(rows: int, chunks: Sequence[Chunk], widths: Sequence[int]) -> int:
     """Rows that fit into memory: by what they take on average, and at the worst."""
-    if rows <= 0:
-        return 1
     average = sum(chunk.values * width if chunk.repeated else chunk.size
-                  for chunk, width in zip(chunks, widths, strict=True)) / rows  # fmt: skip
+                  for chunk, width in zip(chunks, widths, strict=True)) / max(rows, 1)  # fmt: skip
     worst = sum(width for chunk, width in zip(chunks, widths, strict=True) if not chunk.repeated)
     return max(1, min(ROWS, int(BYTES / max(average, 1)), WORST // max(worst, 1)))
 
@@ -201,8 +159,8 @@ def _records(rows: Any, names: Sequence[str], reader: Reader) -> Sequence[Value]
                     if isinstance(value, Odd):
                         odd.setdefault(at, Damage("R174", f"`{name}` is {value}"))
     records = rows_of(names, columns, rows.num_rows)
-    for at, damage in odd.items():
-        records[at] = damage
+    for at, wrong in odd.items():
+        records[at] = wrong
     return records
 
 

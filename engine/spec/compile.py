@@ -184,7 +184,9 @@ class Compiler:
             return End(Local(), folder, name)
         connection: Connection = build_component("connection", declared[name], ("connections", name), self.problems)
         folder = self.found.connection_folders.get(name, self.found.folder)
-        return End(connection if connection is not INVALID else Local(), folder, name)
+        if connection is INVALID:  # what its paths may be is not known
+            return End(Local(), folder)
+        return End(connection, folder, name)
 
     # --- the steps and their evidence
 

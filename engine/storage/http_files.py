@@ -34,11 +34,17 @@ class HttpFile(io.RawIOBase):
         self._rest = b""
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes: no more than asked for, and none only at the end."""
-        if size < 0:
-            return self.readall()
+        """The next bytes: as many as asked for, fewer only at the end."""
+        pieces = []
+        while size and (data := self._next(size)):
+            pieces.append(data)
+            size -= len(data) if size > 0 else 0
+        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
+
+    def _next(self, size: int) -> bytes:
+        """Some of the next bytes; none only at the end."""
         failures = 0
-        while size and not self._rest and self._at != self._stat.size:
+        while not self._rest and self._at != self._stat.size:
             try:
                 self._rest = self._more()
             except TransientError as error:
@@ -48,7 +54,8 @@ class HttpFile(io.RawIOBase):
             else:
                 if not self._rest:
                     break
-        data, self._rest = self._rest[:size], self._rest[size:]
+        data = self._rest if size < 0 else self._rest[:size]
+        self._rest = self._rest[len(data) :]
         self._at += len(data)
         return data
 

@@ -38,21 +38,21 @@ class RangedFile(io.RawIOBase):
         self._next: tuple[int, Future[bytearray]] | None = None
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes: no more than asked for, and none only at the end."""
-        if size < 0:
-            return self.readall()
-        if self._at >= self._size or not size:
-            return b""
-        start = self._at - self._at % self._width
-        if start != self._start:
-            self._piece, self._start = memoryview(self._take(start)), start
-        data = bytes(self._piece[self._at - start : self._at - start + size])
-        self._at += len(data)
-        return data
+        """The next bytes: as many as asked for, fewer only at the end."""
+        size = self._size - self._at if size < 0 else min(size, self._size - self._at)
+        pieces = []
+        while size > 0:
+            start = self._at - self._at % self._width
+            if start != self._start:
+                self._piece, self._start = memoryview(self._take(start)), start
+            pieces.append(bytes(self._piece[self._at - start : self._at - start + size]))
+            self._at += len(pieces[-1])
+            size -= len(pieces[-1])
+        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
 
     def _take(self, start: int) -> bytearray:
         """One range; the one behind it is asked for before this one is used."""
-        self._piece = memoryview(b"")
+        self._piece, self._start = memoryview(b""), -1
         ahead, self._next = self._next, None
         piece = ahead[1].result() if ahead and ahead[0] == start else self._whole(start)
         after = start + self._width

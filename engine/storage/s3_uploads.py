@@ -11,10 +11,8 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from engine.errors import StoreError
 from engine.kinds import NO_FACTS, Facts, Staged
 from engine.storage.local import make_private
 from engine.storage.ranges import in_background
@@ -190,8 +188,7 @@ class S3File:
     def abandon(self) -> None:
         """Wait for the parts on their way, so that none arrives behind the abort."""
         for sent in self._sent:
-            with suppress(StoreError):
-                sent.result()
+            sent.exception()
         self._spool.drop()
 
 

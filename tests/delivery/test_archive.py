@@ -94,7 +94,7 @@ def test_equal_content_is_there_already_and_other_content_stays(apart):
 
 
 STEPS = [
-    (LocalStore, "rename", 0), (LocalStore, "rename", 1), (LocalStore, "rename", 2), (LocalStore, "create", 1),
+    (LocalStore, "rename", 0), (LocalStore, "rename", 1), (LocalStore, "rename", 2),
     (LocalStore, "sync", 1), (LocalStore, "sync", 2), (LocalStore, "sync", 3), (LocalStore, "sync", 4),
     (LocalStore, "publish", 1), (LocalStore, "discard", 0), (LocalStore, "discard", 1), (LocalStore, "discard", 2),
     (LocalStore, "remove", 0), (LocalStore, "remove", 1), (LocalStore, "remove", 2), (LocalStore, "remove", 3),

@@ -27,6 +27,7 @@ from engine.language.shapes import ANY, of_records, of_texts, type_of
 from engine.language.templates import Template, file_part
 from engine.options import build_component
 from engine.parsers import _lines
+from engine.parsers._input import batches_of
 from engine.records import MISSING, Batch, Damage, Digits, Instant
 from engine.rows.mapper import RowMapper
 from engine.steps.map import Map
@@ -165,7 +166,7 @@ def test_mapping(group):
 def parsed(parser, data, limits):
     """Records and rejects of an input, each reject with its place."""
     records, rejects = [], []
-    for batch in parser.batches(io.BytesIO(data), limits):
+    for batch in batches_of(parser, io.BytesIO(data), "", limits):
         for index, value in enumerate(batch.values):
             if isinstance(value, Damage):
                 place = batch.place(index)

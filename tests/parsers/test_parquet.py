@@ -220,20 +220,23 @@ def test_a_page_whose_checksum_fails():
     )
 
 
+PLAIN = {"use_dictionary": False, "compression": "gzip", "write_statistics": False, "store_schema": False}
+
+
 def first_page(data):
     return pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0).column(0).data_page_offset
 
 
 def test_pages_that_lie():
     """A header begins `15 00 15 <unpacked> 15 <packed>`: type, then two integers of seven bits a byte, doubled."""
-    data = bytearray(written({"a": ["x" * 3000]}, use_dictionary=False, compression="gzip"))
+    data = bytearray(written({"a": ["x" * 3000]}, **PLAIN))
     at = first_page(data) + 3
     assert data[at - 3 : at] == b"\x15\x00\x15"
     honest = data[at : at + 2]
     data[at : at + 2] = b"\xfe\x7f"  # 8,191 bytes, of which there are 3,000
     assert failed(bytes(data))[0] == "R171"
     assert failed(bytes(data), Limits(page=5000)) == (
-        "R172", "a page of `a` has 8,191 bytes unpacked, the limit is 5,000", "if it is right, raise `limits.page`",
+        "R172", "a page of `a` has 8,191 bytes, the limit is 5,000", "if it is right, raise `limits.page`",
     )  # fmt: skip
     data[at : at + 2] = b"\xff\x7f"  # a negative number
     assert failed(bytes(data))[:2] == ("R171", "the Parquet file is damaged: a page of `a` at byte 4 lies about its size")
@@ -242,7 +245,7 @@ def test_pages_that_lie():
 
 
 def test_limits_of_memory():
-    data = written({"a": ["x" * 3000]}, use_dictionary=False, compression="gzip")
+    data = written({"a": ["x" * 3000]}, **PLAIN)
     assert failed(data, Limits(page=100)) == (
         "R172",
         f"the footer has {int.from_bytes(data[-8:-4], 'little')} bytes, the limit is 100",

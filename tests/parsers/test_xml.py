@@ -142,7 +142,7 @@ def test_records_are_what_another_library_gives(body):
         )
         value = oracle(element)
         wanted.append("R141" if mixed else look(dict(value) if type(value) is Leaf else value))
-    assert [value[0] if value[0] == "R141" else value for value in records(data)] == wanted
+    assert ["R141" if value[:1] == ("R141",) else value for value in records(data)] == wanted
 
 
 @settings(max_examples=300, deadline=None)
@@ -194,7 +194,8 @@ def test_a_long_document_of_one_byte_characters():
 
 
 def test_lines_go_on_over_both_ways():
-    body = "".join(f"<b>\r\n{n}</b>\r\n{'<!-- x\n -->' if n % 700 == 0 else ''}" for n in range(3000))
+    notes = ("<!-- x\n -->", *[""] * 699)
+    body = "".join(f"<b>\r\n{n}</b>\r\n{notes[n % 700]}" for n in range(3000))
     found = read(f"<a>{body}</a>")
     lines, line = [], 1
     for n in range(3000):
@@ -253,7 +254,7 @@ def test_prefixes_over_both_ways(namespaces):
         ("<a><b>&x;</b></a>", "R143", "not XML: undefined entity in line 1 (byte 6)"),
         ("<a><b>\x01</b></a>", "R143", "not XML: not well-formed (invalid token) in line 1 (byte 6)"),
         (b"<a><b>\xff</b></a>", "R143", "not XML: not well-formed (invalid token) in line 1 (byte 6)"),
-        ("<!DOCTYPE a [<!ENTITY x 'y'>]><a><b>&x;</b></a>", "R144", "the document declares its type (`<!DOCTYPE`) in line 1 (byte 0)"),
+        ("<!DOCTYPE a [<!ENTITY x 'y'>]><a><b>&x;</b></a>", "R144", "the document declares its type (`<!DOCTYPE`) in line 1"),
         ('<?xml version="1.0" encoding="shift_jis"?><a/>', "R145", "the document is encoded as `shift_jis`, which this parser does not read by itself"),
         ('<?xml version="1.0" encoding="nonsense"?><a/>', "R145", "the document is encoded as `nonsense`, which this parser does not read by itself"),
         ("<x><b/></x>", "R146", "the root of the document is `x`, `record_path` begins at `a`"),
@@ -310,8 +311,8 @@ def test_a_record_over_the_limit_is_read_past(size):
     data = f"<a><b>1</b><b><c>{'x' * 500}</c><d><e/></d></b>\n<b>2</b><b>{'<c/>' * 60}</b><b>3</b></a>"
     found = read(data, limits=Limits(record=100), size=size)
     assert [value if isinstance(value, str) else value[0] for value, _ in found] == ["1", "R104", "2", "R104", "3"]
-    assert [place.size for _, place in found] == [8, 530, 8, 247, 8]
-    assert "the record has 530 bytes, the limit is 100: raise `limits.record`" in found[1][0][1]
+    assert [place.size for _, place in found] == [8, 525, 8, 247, 8]
+    assert "the record has 525 bytes, the limit is 100: raise `limits.record`" in found[1][0][1]
     whole = read(data, None, limits=Limits(record=100), size=size)
     assert [value[0] for value, _ in whole] == ["R104"]
 

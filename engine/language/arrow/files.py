@@ -55,12 +55,12 @@ def inflated(data: bytes, codec: str, size: int) -> bytes | None:
     """What a packed page holds; None where only the library itself can tell."""
     import pyarrow as pa
 
-    if codec == "UNCOMPRESSED":
+    if codec == "none":
         return data
-    if codec.lower() not in CODECS:
+    if codec not in CODECS:
         return None
     with damage():
-        return pa.Codec(codec.lower()).decompress(data, size, asbytes=True)  # type: ignore[no-any-return]
+        return pa.Codec(codec).decompress(data, size, asbytes=True)  # type: ignore[no-any-return]
 
 
 def joined(tables: Sequence[Any]) -> Any:
