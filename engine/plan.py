@@ -8,10 +8,10 @@ from typing import Any
 
 from engine.kinds import Connection, Limits, Parser, Sink, Source, Store
 from engine.language.expressions import Condition
-from engine.language.quantities import Share
 from engine.language.tables import STRICT, Policy
 from engine.language.templates import Template
 from engine.language.values import Picked
+from engine.quantities import Share
 from engine.rows.flow import Step
 from engine.storage.stores import keep
 

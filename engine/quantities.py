@@ -57,6 +57,13 @@ class Duration(float):
         number, unit = _read(value, DURATIONS, "duration", "7d")
         return cls(number * unit)
 
+    def __str__(self) -> str:
+        thousandths = round(self * 1000)
+        units = ((name, round(seconds * 1000)) for name, seconds in reversed(DURATIONS.items()))
+        return next(
+            (f"{thousandths // size}{name}" for name, size in units if thousandths and not thousandths % size), "0s"
+        )
+
 
 @dataclass(frozen=True)
 class Share:

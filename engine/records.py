@@ -123,7 +123,7 @@ class Span(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Records that are rows of texts under the same names: the rows, before they become records."""
+    """Records that are rows of values under the same names: the rows, before they become records."""
 
     names: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -134,7 +134,7 @@ class Batch:
 
     `offset` is the block's first byte in the unit, `number` its first record's number, from 1. `decode`
     gives the records (or `Damage`) in order; `locate` gives their spans, and is called only when a record
-    is rejected, so positions cost nothing until then. `table` is there where all of them are rows of texts.
+    is rejected, so positions cost nothing until then. `table` is there where all of them are rows.
     """
 
     __slots__ = ("_decode", "_locate", "_spans", "_values", "block", "number", "offset", "table")

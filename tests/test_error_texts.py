@@ -135,7 +135,7 @@ def test_files_that_cannot_be_read(capsys, code, options, content, message, help
     ("content", "message"),
     [
         (gzip.compress(ROWS.encode())[:-12], "the gzip stream ends in the middle"),
-        (b"not gzip at all", "the gzip stream is damaged: Not a gzipped file (b'no')"),
+        (b"not gzip at all", "the gzip stream is damaged: incorrect header check"),
     ],
 )
 def test_a_damaged_stream(capsys, content, message):
@@ -466,7 +466,7 @@ USAGE = [
     (["frobnicate"], "U101", "`frobnicate` is not a command", "`engine --help` lists the commands"),
     (["run"], "U101", "the following arguments are required: spec", "see `engine run --help`"),
     (["run", "spec.yaml", "--limit", "0"], "U101", "`--limit 0`: a trial needs at least one record", "write `--limit 10`"),
-    (["map", "mapping.yaml", "--parser", "xml"], "U101", "`--parser xml` is not a parser", "known: `csv`, `jsonl`"),
+    (["map", "mapping.yaml", "--parser", "yaml"], "U101", "`--parser yaml` is not a parser", "known: `by_content`, `csv`, `fixed_width`, `json`, `jsonl`, `parquet`, `text`, `xlsx`, `xml`"),
     (["run", "vars.yaml", "--set", "count"], "U102", "`--set count` has no value", "write `--set name=value`"),
     (["run", "vars.yaml", "--set", "cuont=2"], "U102", "`--set cuont`: the spec declares no such variable", "did you mean `count`?"),
     (["run", "vars.yaml", "--set", "region=2"], "U102", "`--set region`: the spec declares no such variable", "declared: `count`"),

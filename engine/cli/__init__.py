@@ -16,6 +16,7 @@ COMMANDS = {
     "show": "show a spec as it is resolved, or its graph",
     "explain": "explain a spec field by field, one field by an example, or an error code",
     "rejects": "list and show rejected records",
+    "state": "remove what runs left behind and nobody needs",
     "schema": "print, write or check the schemas and the reference page",
 }
 """Each command and what it does; `engine/cli/<command>_command.py` holds it."""

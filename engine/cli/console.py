@@ -143,12 +143,13 @@ def paint(text: str, style: str) -> str:
 
 def progress_line(attempt: Any) -> str:
     """How far a unit has come: records, rate, bytes, rejects, and how long the rest will take."""
-    counts, size = attempt.books.counts, attempt.unit.stat.size
+    counts, size = attempt.books.counts, attempt.unit.part.size if attempt.unit.part else attempt.unit.stat.size
     rate = counts["read"] / max(attempt.elapsed, 1e-6)
-    left = attempt.elapsed * (size - attempt.bytes) / attempt.bytes if attempt.bytes else 0.0
-    read = f"{attempt.bytes / 1e6:,.1f} of {size / 1e6:,.1f} MB"
-    said = f"{counts['read']:,} records, {rate:,.0f}/s, {read}, {counts['rejected']:,} rejects, {left:,.0f} s left"
-    return f"{attempt.unit.id}: {said}"
+    said = f"{attempt.unit.id}: {counts['read']:,} records, {rate:,.0f}/s, {attempt.bytes / 1e6:,.1f}"
+    if size < 0:  # a pipe: nobody knows how much is to come
+        return f"{said} MB, {counts['rejected']:,} rejects"
+    left = attempt.elapsed * max(size - attempt.bytes, 0) / attempt.bytes if attempt.bytes else 0.0
+    return f"{said} of {size / 1e6:,.1f} MB, {counts['rejected']:,} rejects, {left:,.0f} s left"
 
 
 class Progress:

@@ -63,6 +63,9 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield from _failures(report)
     yield from _places("output", [output["path"] for unit in report.units for output in unit["outputs"]])
     yield from _places("rejected", [unit["rejects_path"] for unit in report.units if unit["rejects_path"]])
+    if report.expired:
+        many = "s" if report.expired > 1 else ""
+        yield "archive", f"{report.expired:,} file{many} removed that had been kept long enough"
     yield "next", _next(report)
     if report.exit_code:
         yield "exit", f"{report.exit_code} ({EXIT_NAMES[report.exit_code]})"
@@ -96,7 +99,8 @@ def top_rejects(books: Books, examples: Mapping[str, Mapping[str, Any]], place: 
 
 def place_of(reject: Mapping[str, Any], plan: Plan) -> str:
     """Where a reject came from, as an editor standing here finds it."""
-    file = plan.source_end.store().show(reject["unit"])
+    unit = str(reject["unit"])
+    file = plan.source_end.store().show(unit.rpartition("#")[0] if getattr(plan.source, "split", 0) else unit)
     return f"{file}:{reject['line']}" if reject["line"] else f"{file}, record {reject['number']}"
 
 

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from engine.delivery.reject_reports import write_report
 from engine.delivery.rejects import RejectWriter
 from engine.delivery.routing import OpenOutlet, Router
 from engine.delivery.staging import unit_name
-from engine.errors import EngineError
+from engine.errors import EngineError, StoreError
 from engine.kinds import Facts, Output, Roots, Stage, Staged, Staging, Store, Unit
 from engine.language.frames import Context
 from engine.language.tables import Tables
@@ -30,8 +31,9 @@ from engine.rows.flow import Flow
 
 
 class Read(NamedTuple):
-    """A file, or a part of one, that was read to its end: the hash of what was read, and of the whole file where that
-    is another one; what became of its records.
+    """A file, or a part of one, that was read to its end, and what became of its records.
+
+    `sha256` is of what was read, `file` of the whole file where that is more.
     """
 
     unit: Unit
@@ -41,7 +43,13 @@ class Read(NamedTuple):
 
 
 class Attempt:
-    """One try at one unit. It ends committed, unchanged, refused or failed."""
+    """One try at one unit. It ends committed, unchanged, refused or failed.
+
+    `bytes` were read so far. `same_as` is the unit that stands for this one, as it had the same content before.
+    """
+
+    bytes = 0
+    same_as = ""
 
     def __init__(
         self, plan: Plan, places: Places, begun: Begun, known: Known | None, tables: Tables | None = None
@@ -61,10 +69,7 @@ class Attempt:
         self.status = "streaming"
         self.error: EngineError | None = None
         self.sha256 = ""
-        self.same_as = ""
-        """The unit that stands for this one, as it had the same content before."""
         self.reads: list[Read] = []
-        self.bytes = 0
         self.outputs: list[tuple[Staging, Output]] = []
         self.kept: list[tuple[Staging, Output]] = []
         """What a refused unit publishes too: its rejects, and the report of them."""
@@ -206,14 +211,18 @@ class Attempt:
         if status != "committed":
             for outlet in self._outlets:
                 outlet.writer.abandon()
-            for staging in self.stagings.outputs:
-                staging.destroy()
+            self._destroy(self.stagings.outputs)
             self.outputs.clear()
         if status in ("failed", "unchanged"):
             self.rejects.abandon()
-            for kept in filter(None, (self.stagings.report, self.stagings.rejects)):
-                kept.destroy()
+            self._destroy(each for each in (self.stagings.report, self.stagings.rejects) if each)
             self.kept.clear()
+
+    def _destroy(self, stagings: Iterable[Staging]) -> None:
+        """Give them up; where a store cannot be reached now they keep their files, and the intent asks for it again."""
+        for staging in stagings:
+            with suppress(StoreError):
+                staging.destroy()
 
     @property
     def elapsed(self) -> float:

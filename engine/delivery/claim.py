@@ -99,6 +99,11 @@ def _lock(plan: Plan, folder: str, now: str, wait: float) -> Flock:
     return Flock.acquire(path, owner, wait)
 
 
+def trial_lock(plan: Plan, now: str) -> Flock:
+    """Hold the trials of a pipeline and scope; LockedError where one is going on."""
+    return _lock(plan, os.path.join(plan.state_folder, TRIAL), now, 0.0)
+
+
 @contextmanager
 def _trial(plan: Plan, now: str, wait: float) -> Iterator[Claim]:
     """The same run over a throw-away state that knows what the real one knows; outputs go beside it."""

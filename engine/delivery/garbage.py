@@ -10,7 +10,8 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from engine.delivery.claim import TRIAL, Claim, trial_lock
@@ -47,24 +48,29 @@ def waste_of(held: Claim, now: datetime, older: float) -> Iterator[Waste]:
 
 def _stagings(held: Claim, now: float) -> Iterator[Waste]:
     """Stagings below output roots, and in the reject store; those that recovery still needs stay."""
-    live = {_key(each) for each in _live(held)}
-    names = _names(held)
-    places = {(id(store), root): (store, root) for store, root in _roots(held)}
+    live, names = {_key(each) for each in _live(held)}, _names(held)
+    places = {(repr(store.address), root): (store, root) for store, root in _roots(held)}
     for store, root in places.values():
-        for folder, changed in getattr(store, "stagings", lambda root: ())(root):
+        for folder, changed in getattr(store, "stagings", _nothing)(root):
             address = {"store": dict(store.address), "folder": folder}
             if _is_named(folder, names) and _key(address) not in live:
-                yield Waste("staging", store.show(folder), now - changed, _discarding(store, address))
-        for upload in getattr(store, "orphans", lambda root, names: ())(root, names):
-            yield Waste("upload", store.show(upload.path), upload.age, _aborting(store, upload))
+                yield Waste("staging", store.show(folder), now - changed, partial(store.discard, address))
+        yield from _uploads(held, store, f"{root}/" if root else "", now)
 
 
-def _discarding(store: Store, address: Mapping[str, Any]) -> Callable[[], object]:
-    return lambda: store.discard(address)
+def _nothing(*_: Any) -> Iterator[Any]:
+    """What a store finds that leaves nothing of its kind behind."""
+    return iter(())
 
 
-def _aborting(store: Any, upload: Any) -> Callable[[], object]:
-    return lambda: store.abort(upload)
+def _uploads(held: Claim, store: Any, prefix: str, now: float) -> Iterator[Waste]:
+    """Open uploads of objects that belong to this pipeline."""
+    known = {str(each.get("upload", "")) for each in _live(held)}
+    for found in getattr(store, "orphans", _nothing)(prefix, known):
+        owner = held.journal.owner(store.where(found.path)) or ""
+        if owner.startswith(f"{held.plan.scope} "):
+            age = now - found.began_ns / 1e9
+            yield Waste("upload", store.show(found.path), age, partial(store.abort, found.path, found.upload))
 
 
 def _roots(held: Claim) -> Iterator[tuple[Store, str]]:
@@ -88,14 +94,14 @@ def _key(staging: Mapping[str, Any]) -> tuple[str, str]:
 
 def _names(held: Claim) -> Sequence[str]:
     """How the stagings of this pipeline's units begin."""
-    units = {*held.known, *(each["unit"] for each in held.journal.all_attempts()), *_listed(held)}
+    units = {*held.known, *held.journal.tried(), *_listed(held)}
     return tuple(f".{unit_name(held.plan.scope, unit)}." for unit in units)
 
 
 def _listed(held: Claim) -> Iterator[str]:
     """The units that are there now: the state may have forgotten them. A source that cannot be listed has none."""
     with suppress(EngineError):
-        for unit in held.plan.source.units(held.places.source, {"vars": held.plan.vars}, datetime.now().astimezone()):
+        for unit in held.plan.source.units(held.places.source, {"vars": held.plan.vars}, datetime.now(UTC)):
             yield from (part.id for part in held.plan.source.parts(unit))
 
 
@@ -106,23 +112,23 @@ def _is_named(folder: str, names: Sequence[str]) -> bool:
 def _ledgers(held: Claim, now: float) -> Iterator[Waste]:
     """Notes of stores about uploads that nobody names: what is left of these is aborted with them."""
     folder = os.path.join(held.plan.state_folder, LEDGERS)
-    live = {os.path.basename(where) for _, where in map(_key, _live(held))}
+    live, names = {os.path.basename(where) for _, where in map(_key, _live(held))}, _names(held)
     for entry in _entries(folder):
         name = entry.name.removesuffix(SPOOLS)
-        if name not in live and _is_named(name, _names(held)):
-            yield Waste("ledger", entry.path, now - entry.stat().st_mtime, _ending(held, os.path.join(folder, name)))
+        if name not in live and _is_named(name, names):
+            yield Waste(
+                "ledger", entry.path, now - entry.stat().st_mtime, partial(_end, held, os.path.join(folder, name))
+            )
 
 
-def _ending(held: Claim, ledger: str) -> Callable[[], object]:
-    def end() -> None:
-        for outlet, store in zip(held.plan.outlets, held.places.sinks, strict=True):
-            address = store.staging(outlet.sink.root, os.path.basename(ledger), ledger).address()
-            if "ledger" in address:
-                store.discard(address)
-        _remove(ledger)
-        _remove(ledger + SPOOLS)
-
-    return end
+def _end(held: Claim, ledger: str) -> None:
+    """Abort what a ledger notes, and forget it."""
+    for outlet, store in zip(held.plan.outlets, held.places.sinks, strict=True):
+        address = store.staging(outlet.sink.root, os.path.basename(ledger), ledger).address()
+        if "ledger" in address:
+            store.discard(address)
+    _remove(ledger)
+    _remove(ledger + SPOOLS)
 
 
 def _rejects(held: Claim, now: float) -> Iterator[Waste]:
@@ -131,7 +137,7 @@ def _rejects(held: Claim, now: float) -> Iterator[Waste]:
     stand = {os.path.basename(path) for path in held.journal.reject_paths()}
     for entry in _entries(folder):
         if entry.is_file() and entry.name not in stand:
-            yield Waste("rejects", entry.path, now - entry.stat().st_mtime, _removing(entry.path))
+            yield Waste("rejects", entry.path, now - entry.stat().st_mtime, partial(_remove, entry.path))
 
 
 def _trials(held: Claim, now: float) -> Iterator[Waste]:
@@ -139,7 +145,7 @@ def _trials(held: Claim, now: float) -> Iterator[Waste]:
     folder = os.path.join(held.plan.state_folder, TRIAL, file_name(held.plan.scope))
     if os.path.isdir(folder):
         with suppress(LockedError), trial_lock(held.plan, ""):
-            yield Waste("trial", folder, now - os.stat(folder).st_mtime, _removing(folder))
+            yield Waste("trial", folder, now - os.stat(folder).st_mtime, partial(_remove, folder))
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -149,10 +155,6 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         return []
     except OSError as error:
         raise store_error(error, LocalStore("").show(folder)) from error
-
-
-def _removing(path: str) -> Callable[[], object]:
-    return lambda: _remove(path)
 
 
 def _remove(path: str) -> None:

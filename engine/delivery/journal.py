@@ -125,6 +125,14 @@ class Journal:
         found = (entry.value for _, entry in self._kv.list(self.scope, "attempt/"))
         return [attempt for attempt in found if attempt["stagings"]]
 
+    def tried(self) -> list[str]:
+        """The units that have an attempt, done or not."""
+        return [key.removeprefix("attempt/") for key, _ in self._kv.list(self.scope, "attempt/")]
+
+    def reject_paths(self) -> list[str]:
+        """The files of rejects that stand for their units."""
+        return [each["path"] for _, entry in self._kv.list(self.scope, "unit/") for each in entry.value["rejects"]]
+
     def pending(self) -> list[dict[str, Any]]:
         """Committed units whose archive or staging is still to be tidied."""
         return [entry.value for _, entry in self._kv.list(self.scope, "pending/")]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, Final, NamedTuple, cast
 
 from engine.delivery.reading import Reading
 from engine.kinds import Limits, Parser, Part, Seam, Stat, Store
+
+NEAR: Final = 16
+"""A seam that lies so little before the place that is wanted is taken: the next one is a block away."""
 
 
 class Piece(NamedTuple):
@@ -56,13 +59,13 @@ class Cutter:
 
 
 def starts(seams: Iterator[Seam], part: Part) -> Iterator[Seam]:
-    """Where the parts begin: the first at the first seam, each other at the first one behind its multiple of the size.
+    """Where the parts begin: the first at the first seam, each other at the first one about its multiple of the size.
 
     A record that is longer than a part leaves parts without records: they begin where the next one does.
     """
     number = 0
     for seam in seams:
-        while number < part.of and (number == 0 or seam.offset >= number * part.size):
+        while number < part.of and (number == 0 or seam.offset >= number * part.size - part.size // NEAR):
             yield seam
             number += 1
         if number == part.of:

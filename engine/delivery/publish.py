@@ -35,7 +35,7 @@ def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: s
         "outputs": outputs + rejects,
         "remove": _superseded(attempt, record, outputs, rejects),
         "archive": None if attempt.unit.members else _archive(attempt, record, finished_at),
-        "stagings": stagings if attempt.status in ("committed", "refused") else [],
+        "stagings": stagings,
         "record": {
             **_record(attempt, attempt.unit, finished_at),
             "sha256": attempt.sha256,

@@ -41,6 +41,7 @@ class Reading(io.RawIOBase):
         self._store = store
         self._stat = stat
         self._file = store.open(stat.path, stat)
+        self._others: list[BinaryIO] = []
         self._digest = hashlib.sha256()
         self._front = piece.front if piece else b""
         self._size = piece.stop - piece.start if piece else stat.size
@@ -92,7 +93,8 @@ class Reading(io.RawIOBase):
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        for each in (self._file, *self._others):
+            each.close()
         super().close()
 
     def verify(self) -> str:
@@ -107,6 +109,7 @@ class Reading(io.RawIOBase):
         """The file once more, to be read in any order while this one's place stays; None where it is not at hand."""
         other = self._store.open(self._stat.path, self._stat)
         if isinstance(other, io.BufferedReader):
+            self._others.append(other)
             return other
         other.close()
         return None

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from engine.errors import UnitError
+from engine.language.elements import Names, Plan
 from engine.language.walks import Opened, Walk
+from engine.records import Value
 
 WIDE: Final[Mapping[bytes, str]] = {
     b"\xff\xfe": "utf-16-le",
@@ -115,6 +117,17 @@ class Document:
 
     def _declare(self, version: str, encoding: str | None, standalone: int) -> None:
         self.encoding = self.encoding or (encoding or "").lower()
+
+
+def whole(text: bytes, depth: int) -> Value:
+    """A document in UTF-8 as one record whose key is its root, or its Damage; UnitError where it is not well-formed."""
+    records: list[Value] = []
+    walk, document = Walk((), Plan(None, ()), Names("keep"), depth), Document("utf-8")
+    walk.ended = records.append
+    document.listen(walk)
+    document.feed(text)
+    document.feed(b"", last=True)
+    return records[0]
 
 
 def end_of(document: Document, walk: Walk, data: bytes | bytearray, offset: int) -> int:

@@ -13,7 +13,6 @@ from engine.errors import OptionError, UnitError
 from engine.kinds import Limits
 from engine.records import Value, plain
 from engine.spelling import listed
-from engine.storage.archives import Archive
 
 _FIXED: Final = re.compile(r"(?P<groups>#,##)?(?P<whole>0+)(?:\.(?P<places>0+))?(?P<percent>%)?")
 """The formats of numbers that are followed: zeros for digits, grouped, of a hundred."""
@@ -78,13 +77,33 @@ def _refuse_large(stream: BinaryIO, limits: Limits) -> None:
     if not head.startswith(b"PK"):
         old = "it is of the old kind (`.xls`), or encrypted" if head.startswith(b"\xd0\xcf\x11\xe0") else "it is none"
         raise UnitError("R128", f"the file is no `.xlsx` spreadsheet: {old}", "save it as `.xlsx`, without a password")
+    from engine.storage.archives import Archive  # 16 ms that only a spreadsheet costs
+
     archive = Archive(stream, limits)
     archive.weigh()
     for member in archive.files:
+        _refuse_entities(archive.open(member), member.filename)
         size, most = member.file_size, STRINGS * limits.record
         if not member.filename.startswith("xl/worksheets/") and size > most:
             message = f"`{member.filename}` in the spreadsheet has {size:,} bytes, the limit is {most:,}"
             raise UnitError("R132", message, "it is in memory: raise `limits.record`, of which it may have 16 times")
+
+
+def _refuse_entities(part: BinaryIO, name: str) -> None:
+    """Refuse a part with a document type, where entities are declared: no spreadsheet has one."""
+    from xml.parsers import expat
+
+    found: list[str] = []
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = lambda *_: found.append("document type")
+    parser.StartElementHandler = lambda *_: found.append("element")
+    try:
+        while not found and (data := part.read(1 << 12)):
+            parser.Parse(data)
+    except expat.ExpatError:
+        return  # a picture, or damage that the library will meet
+    if found[:1] == ["document type"]:
+        raise UnitError("R128", f"`{name}` in the spreadsheet has a document type", "no spreadsheet program writes one")
 
 
 def shown(cell: Any) -> Value:

@@ -20,6 +20,7 @@ from engine.language.walks import Opened, Walk
 from engine.parsers import _lines
 from engine.parsers._encodings import first_bytes
 from engine.parsers._pieces import Odd, Pieces
+from engine.parsers._shapes import Shapes
 from engine.records import Batch, Damage, Span, Value
 
 FIRST: Final = 4096
@@ -27,7 +28,7 @@ FARTHEST: Final = 1 << 20
 """Bytes that are read first; and in search of the end of a record, before its tags are counted one by one."""
 ONE_BYTE: Final = ("", "utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252")
 """Encodings in which a tag is found by its bytes."""
-BLANKS: Final = (b">", b" ", b"/", b"\n", b"\r", b"\t")
+BEHIND: Final = (b">", b" ", b"/", b"\n", b"\r", b"\t")
 
 
 class Reading:
@@ -43,6 +44,7 @@ class Reading:
         self._walk = self._make_walk()
         self._walk.began, self._walk.ended = self._begin, self._end
         self._pieces = Pieces(path, plan, names, limits.depth) if len(path) > 1 else None
+        self._shapes = Shapes(self._pieces) if self._pieces else None
         self._document = Document(encoding)
         self._tag = b""
         self._raw = bytearray()
@@ -106,8 +108,10 @@ class Reading:
             return False
         if not self._names.kept and b"xmlns" in data:
             return False
-        begun = sum(data.count(b"<" + self._tag + behind) for behind in BLANKS)
-        return begun == data.count(b"</" + self._tag + b">")
+        ended = data.count(b"</" + self._tag + b">")
+        if data.count(b"<" + self._tag) == ended:  # none whose name only begins like that
+            return True
+        return ended == sum(data.count(b"<" + self._tag + behind) for behind in BEHIND)
 
     # --- past the events
 
@@ -119,10 +123,11 @@ class Reading:
         self._document.feed(data)
         before, scopes = self._walk.open, list(self._walk.scopes)
         assert self._pieces  # noqa: S101 - asked before
+        self._pieces.scope = scopes[-1]
+        text = data.decode(self._document.encoding or "utf-8")
+        alike = self._shapes.read(data, text, self._tag) if self._shapes and self._pieces.is_above(before) else None
         try:
-            values, self._walk.open = self._pieces.read(
-                data.decode(self._document.encoding or "utf-8"), before, scopes[-1]
-            )
+            values, self._walk.open = (alike, before) if alike is not None else self._pieces.read(text, before)
         except Odd:
             part = self._again(data, offset, line, before, scopes)
             values, self._walk.open = part.values, part.walk.open

@@ -76,7 +76,7 @@ def footer_of(stream: BinaryIO, limits: Limits) -> Footer:
         about, _ = struct(stream.read(length))
         leaves = list(_leaves(iter(about[2][1:]), about[2][0][5], ()))
         groups = tuple(_group(each, leaves) for each in about.get(4, ()))
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise damaged("its footer is none") from error
     return Footer(groups, start)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, BinaryIO, cast, get_args
+from typing import Annotated, Any, BinaryIO, TypeVar, cast, get_args
 
 from engine.kinds import Limits, Parser
 from engine.parsers._encodings import PLAIN, Encoding, Recoding, first_bytes, recoded, refuse_other_encoding
@@ -18,6 +19,7 @@ from engine.storage.globs import expand
 from engine.storage.packing import Compression, compression_of, unpacked
 
 Counted = Callable[[BinaryIO], BinaryIO]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,58 +54,74 @@ def batches_of(
 
     `counted` may look at the unpacked stream as it is read.
     """
-    compression = compression_of(path, getattr(parser, "compression", "none"))
-    if compression == "zip":
-        yield from _joined(parser, map(counted, _members(parser, raw, limits)), limits)
-    else:
-        stream = _decoded(parser, counted(unpacked(raw, compression, limits)), limits)
-        yield from _parsed(parser, stream, limits)
+    with _streams(parser, raw, path, limits) as (streams, are_members):
+        if are_members:
+            yield from _joined(parser, map(counted, streams), limits)
+            return
+        for stream in streams:
+            with _decoded(parser, counted(stream), limits) as text:
+                yield from _parsed(parser, text, limits)
 
 
 def names_in(parser: Parser, raw: Any, path: str, limits: Limits) -> Sequence[str] | None:
     """The closed list of fields that a file shows (`Parser.names_of`)."""
-    compression = compression_of(path, getattr(parser, "compression", "none"))
-    stream = next(_members(parser, raw, limits)) if compression == "zip" else unpacked(raw, compression, limits)
-    return parser.names_of(_decoded(parser, stream, limits), limits)
+    return _shown(parser, raw, path, limits, parser.names_of)
 
 
 def shape_in(parser: Parser, raw: Any, path: str, limits: Limits) -> Any:
     """What a file promises of every record (`Parser.shape_of`)."""
-    compression = compression_of(path, getattr(parser, "compression", "none"))
-    if compression == "zip":
-        return None
-    return parser.shape_of(_decoded(parser, unpacked(raw, compression, limits), limits), limits)
+    return _shown(parser, raw, path, limits, parser.shape_of)
 
 
-def _joined(parser: Parser, members: Iterator[BinaryIO], limits: Limits) -> Iterator[Batch]:
+def _shown(parser: Parser, raw: Any, path: str, limits: Limits, show: Callable[[Any, Limits], T]) -> T:
+    """What a file shows, the first of its members where it has several."""
+    with (
+        _streams(parser, raw, path, limits) as (streams, _),
+        _decoded(parser, next(iter(streams)), limits) as text,
+    ):
+        return show(text, limits)
+
+
+def _joined(parser: Parser, members: Iterable[BinaryIO], limits: Limits) -> Iterator[Batch]:
     """Members of a zip file as if they stood one behind the other, as `unzip -p` shows them."""
     records = lines = read = 0
     for member in members:
-        counting = _Counting(member)
-        text, last = _decoded(parser, counting, limits), 0
-        for batch in _parsed(parser, text, limits):
-            last = batch.number + len(batch) - 1
-            yield Moved(batch, records, lines, read)
-        ends = text.lines if isinstance(text, Recoding) else counting.lines
+        counting, last = _Counting(member), 0
+        with _decoded(parser, counting, limits) as text:
+            for batch in _parsed(parser, text, limits):
+                last = batch.number + len(batch) - 1
+                yield Moved(batch, records, lines, read)
+            ends = text.lines if isinstance(text, Recoding) else counting.lines
         records, lines, read = records + last, lines + ends, read + counting.bytes
 
 
-def _members(parser: Parser, raw: Any, limits: Limits) -> Iterator[BinaryIO]:
-    """The members of a zip file that the parser asks for, each opened when its turn comes."""
+@contextmanager
+def _streams(parser: Parser, raw: Any, path: str, limits: Limits) -> Iterator[tuple[Iterable[BinaryIO], bool]]:
+    """What is in a file, unpacked: one stream, or those of the members that the parser asks for, in their turn."""
+    compression = compression_of(path, getattr(parser, "compression", "none"))
+    if compression != "zip":
+        yield (unpacked(raw, compression, limits),), False
+        return
     from engine.storage.archives import Archive  # 10 ms that only a zip file costs
 
-    archive = Archive(_sought(raw), limits)
-    return map(archive.open, archive.members(getattr(parser, "member", "")))
+    with _sought(raw) as file:
+        archive = Archive(file, limits)
+        yield map(archive.open, archive.members(getattr(parser, "member", ""))), True
 
 
-def _decoded(parser: Parser, stream: Any, limits: Limits) -> Any:
+@contextmanager
+def _decoded(parser: Parser, stream: Any, limits: Limits) -> Iterator[Any]:
     """What the parser reads of an unpacked stream."""
     encoding = getattr(parser, "encoding", "")
     if encoding == PLAIN:
-        return Begun(stream, refuse_other_encoding)
-    if encoding in get_args(Encoding):
-        return Recoding(stream, encoding, limits.record)
-    return _sought(stream) if parser.seeks else stream
+        yield Begun(stream, refuse_other_encoding)
+    elif encoding in get_args(Encoding):
+        yield Recoding(stream, encoding, limits.record)
+    elif parser.seeks:
+        with _sought(stream) as file:
+            yield file
+    else:
+        yield stream
 
 
 def _parsed(parser: Parser, stream: Any, limits: Limits) -> Iterator[Batch]:
@@ -166,13 +184,16 @@ class _Counting(io.RawIOBase):
         return data
 
 
-def _sought(stream: Any) -> BinaryIO:
+@contextmanager
+def _sought(stream: Any) -> Iterator[BinaryIO]:
     """A file that can be read in any order: the same one beside the stream where it is on this machine, else a copy."""
     if beside := getattr(stream, "beside", None):
-        return cast("BinaryIO", beside())
-    if getattr(stream, "seekable", lambda: False)():
-        return cast("BinaryIO", stream)
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as its parser reads it
-    shutil.copyfileobj(stream, copy, 1 << 20)
-    copy.seek(0)
-    return cast("BinaryIO", copy)
+        with closing(beside()) as file:
+            yield file
+    elif getattr(stream, "seekable", lambda: False)():
+        yield stream
+    else:
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(stream, copy, 1 << 20)
+            copy.seek(0)
+            yield cast("BinaryIO", copy)

@@ -116,6 +116,7 @@ def _longest_text(data: bytes) -> int:
     longest = at = 0
     while at + 4 <= len(data):
         (length,) = _LENGTH(data, at)
-        longest = max(longest, length)
+        if length > longest:  # noqa: PLR1730 - twice as fast as a call
+            longest = length
         at += 4 + length
     return min(longest, len(data))

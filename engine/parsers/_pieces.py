@@ -18,7 +18,8 @@ from engine.records import Leaf, Value
 DEEPEST: Final = 200
 MOST: Final = 5000
 """Levels that are read by calls that nest; tags that are remembered."""
-ENTITIES: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+ENTITIES: Final = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
+"""The five of XML, the sign of all of them last."""
 
 Tag = tuple[str, Plan | None, bool, dict[str, Value] | None]
 
@@ -41,25 +42,26 @@ class Pieces:
         self._depth = min(depth, DEEPEST)
         self._ends: set[str] = set()
         self._outside = Plan(None, ())
-        self._scope: Scope = {}
+        self.scope: Scope = {}
+        """What prefixes stand for in the document."""
         self._escapes = False
 
-    def read(self, text: str, open_: Sequence[Opened], scope: Scope) -> tuple[list[Value], list[Opened]]:
+    def read(self, text: str, open_: Sequence[Opened]) -> tuple[list[Value], list[Opened]]:
         """The records of a text that begins and ends outside of one, and the elements that are open behind it.
 
         `open_` are those before it; Odd where it has to be read otherwise.
         """
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
-        self._scope, self._escapes = scope, "&" in text
+        self._escapes = "&" in text
         pieces = iter(text.split("<"))
         next(pieces)
         around, values, last = list(open_), list[Value](), self._path[-1]
-        above = self._is_above(around)
+        above = self.is_above(around)
         for piece in pieces:
             if piece[0] == "/":
                 around.pop()
-                above = self._is_above(around)
+                above = self.is_above(around)
                 continue
             head, _, behind = piece.partition(">")
             name, _, ends, attributes = self._tag(self._outside, head, self._plan)
@@ -67,10 +69,24 @@ class Pieces:
                 values.append(self._record(ends, attributes, behind, pieces))
             elif not ends:
                 around.append((name, _written_in(head)))
-                above = self._is_above(around)
+                above = self.is_above(around)
         return values, around
 
-    def _is_above(self, around: Sequence[Opened]) -> bool:
+    def one(self, text: str, *, escapes: bool) -> Value:
+        """The record that is all of a text; Odd where it is none, or has to be read otherwise."""
+        self._escapes = escapes
+        pieces = iter(text.split("<"))
+        blank = next(pieces)
+        head, _, behind = next(pieces).partition(">")
+        name, _, ends, attributes = self._tag(self._outside, head, self._plan)
+        if name != self._path[-1] or blank.strip(BLANK):
+            raise Odd
+        value = self._record(ends, attributes, behind, pieces)
+        if next(pieces, None) is not None:
+            raise Odd
+        return value
+
+    def is_above(self, around: Sequence[Opened]) -> bool:
         """Whether records may stand here."""
         return tuple([name for name, _ in around]) == self._path[:-1]
 
@@ -80,7 +96,8 @@ class Pieces:
             return _plain(without_children(self._plan, attributes, ""))
         piece = next(pieces)
         if piece[0] == "/":
-            return _plain(without_children(self._plan, attributes, self._unescaped(text)))
+            text = self.unescaped(text) if self._escapes else text
+            return _plain(without_children(self._plan, attributes, text))
         value = attributes or {}
         self._content(self._plan, value, text, piece, pieces, 1)
         return value
@@ -113,7 +130,7 @@ class Pieces:
                     made = attributes or {}
                     piece = self._content(below, made, text, piece, pieces, level + 1)
                 else:
-                    made = self._unescaped(text) if self._escapes and "&" in text else text
+                    made = self.unescaped(text) if self._escapes and "&" in text else text
                     if attributes is not None or below.always:
                         made = without_children(below, attributes, made)
                 if piece not in known:
@@ -168,7 +185,7 @@ class Pieces:
         if "\n" in head or "\t" in head:
             _refuse_folded(values)
         if self._escapes and "&" in head:
-            values = [self._unescaped(value) for value in values]
+            values = [self.unescaped(value) for value in values]
         attributes = dict(zip(keys, values))  # noqa: B905 - as many as there are keys
         if not whole:
             attributes.pop(None, None)
@@ -195,13 +212,13 @@ class Pieces:
 
     def _key(self, plan: Plan | None, written: str) -> str | None:
         """The name of an attribute; None where it is not read."""
-        name = "@" + self._names.attribute(written, self._scope)
+        name = "@" + self._names.attribute(written, self.scope)
         return name if plan and plan.reads(name) and not is_declaration(written) else None
 
     def _plain_tag(self, plan: Plan, head: str) -> Head:
         """A start tag without attributes; two namespaces under one name are told apart elsewhere."""
         written, ends = _tag_of(head)
-        name = self._names.element(written, self._scope)
+        name = self._names.element(written, self.scope)
         tag = Head(name, plan.child(name), ends)
         if not self._names.kept and plan.written.setdefault(name, written) != written:
             raise Odd
@@ -209,8 +226,14 @@ class Pieces:
             plan.heads[head] = tag
         return tag
 
-    def _unescaped(self, text: str) -> str:
-        return _REFERENCE.sub(_character, text) if self._escapes else text
+    def unescaped(self, text: str) -> str:
+        """A text with what its references stand for."""
+        if "&#" in text:
+            return _REFERENCE.sub(_character, text)
+        for name, sign in ENTITIES:
+            if name in text:
+                text = text.replace(name, sign)
+        return text
 
 
 def _plain(value: Value) -> Value:
@@ -238,5 +261,5 @@ def _refuse_folded(values: Sequence[str]) -> None:
 
 def _character(match: re.Match[str]) -> str:
     if match[3]:
-        return ENTITIES[match[3]]
+        return dict(ENTITIES)[match[0]]
     return chr(int(match[1], 16) if match[1] else int(match[2]))

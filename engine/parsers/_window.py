@@ -124,11 +124,11 @@ class Window:
 
     def pass_over(self) -> Passed:
         """Pass a value of any length, its end found by its brackets alone."""
-        passing, digest, size = Passing(), hashlib.sha256(), 0
-        kept = self.data[self.at : self.at + _lines.KEPT]
+        passing, digest, size, kept = Passing(), hashlib.sha256(), 0, b""
         while True:
             end, ended = passing.over(self.data, self.at)
             digest.update(self.data[self.at : end])
+            kept += self.data[self.at : min(end, self.at + _lines.KEPT - len(kept))]
             size += end - self.at
             self.pass_to(end)
             if ended:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Final
 from engine.errors import OptionError, UnitError
 from engine.kinds import Limits, Needs, Parser
 from engine.language.jsontext import size_of
+from engine.language.shapes import ANY
 from engine.options import INVALID, Pointer, Report, build, build_component
 from engine.parsers._encodings import BOMS
 from engine.parsers._input import Begun, Packed, batches_of
@@ -75,6 +76,10 @@ class ByContent(Packed):
         parser = self._parser(format_of(begun.head()))
         whole = parser.seeks and hasattr(stream, "beside")  # the file itself is at hand: no copy of it is needed
         yield from batches_of(parser, stream if whole else begun, "", limits)
+
+    def shape_of(self, stream: BinaryIO, limits: Limits) -> Any:
+        """Nothing: what one file shows does not hold for those of another format."""
+        return ANY
 
     def _parser(self, name: str) -> Parser:
         found = find_component("parser", name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field, replace
 from functools import partial
@@ -10,13 +10,13 @@ from typing import Annotated, Any, BinaryIO, ClassVar, Final, Literal
 
 from engine.errors import UnitError
 from engine.kinds import Limits, Needs, Parser
-from engine.language.arrow.files import Damaged, batches_of, damage, opened
+from engine.language.arrow.files import Damaged, batches_of, library, opened
 from engine.language.arrow.kinds import Unheld, shape_of_schema
 from engine.language.arrow.reading import Odd, Reader, rows_of
 from engine.language.shapes import Shape
 from engine.parsers._footer import Chunk, damaged, footer_of
 from engine.parsers._pages import widest
-from engine.records import Batch, Damage, Span, Value
+from engine.records import Batch, Damage, Span, Table, Value
 from engine.registry import Doc, component
 from engine.spelling import listed
 
@@ -73,11 +73,10 @@ class Parquet(Parser):
         file = _File(stream, limits)
         columns = file.columns(self.reads)
         wanted = columns if self.reads is None else [name for name in columns if name in self.reads]
-        number = 1
+        number, reader = 1, Reader(self.binary)
         for group in range(file.groups):
             for rows in file.rows(group, columns):
-                decode = partial(_records, rows, wanted, Reader(self.binary))
-                yield Batch(b"", 0, number, decode, partial(_nowhere, rows.num_rows))
+                yield _batch(rows, wanted, reader, number)
                 number += rows.num_rows
 
     def shape_of(self, stream: BinaryIO, limits: Limits) -> Shape:
@@ -129,7 +128,7 @@ class _File:
 def _reading() -> Iterator[None]:
     """What the library cannot read is damage of the file; a type that is none of ours is said so."""
     try:
-        with damage():
+        with library():
             yield
     except Unheld as error:
         raise UnitError("R173", f"a column is of type `{error}`", "write another type in its place") from error
@@ -145,8 +144,8 @@ def _batch_size(rows: int, chunks: Sequence[Chunk], widths: Sequence[int]) -> in
     return max(1, min(ROWS, int(BYTES / max(average, 1)), WORST // max(worst, 1)))
 
 
-def _records(rows: Any, names: Sequence[str], reader: Reader) -> Sequence[Value]:
-    """The rows as records; one with a value that is none of ours is damaged."""
+def _batch(rows: Any, names: Sequence[str], reader: Reader, number: int) -> Batch:
+    """Some rows as a batch; one with a value that is none of ours is damaged."""
     columns, odd = [], dict[int, Damage]()
     for name in names:
         with _reading():
@@ -158,9 +157,17 @@ def _records(rows: Any, names: Sequence[str], reader: Reader) -> Sequence[Value]
                 for at, value in enumerate(columns[-1]):
                     if isinstance(value, Odd):
                         odd.setdefault(at, Damage("R174", f"`{name}` is {value}"))
-    records = rows_of(names, columns, rows.num_rows)
-    for at, wrong in odd.items():
-        records[at] = wrong
+    whole = Table(names, list(zip(*columns, strict=True))) if names and not odd else None
+    decode = partial(_records, names, columns, rows.num_rows, odd)
+    return Batch(b"", 0, number, decode, partial(_nowhere, rows.num_rows), whole)
+
+
+def _records(
+    names: Sequence[str], columns: Sequence[Sequence[Value]], count: int, odd: Mapping[int, Damage]
+) -> Sequence[Value]:
+    records = rows_of(names, columns, count)
+    for at, damage in odd.items():
+        records[at] = damage
     return records
 
 

@@ -66,7 +66,9 @@ class Xlsx(Packed):
             number += len(values)
 
     def names_of(self, stream: BinaryIO, limits: Limits) -> Sequence[str] | None:
-        """The columns that the header names."""
+        """The columns that the header names, where their values are texts; else the records show more."""
+        if self.cells == "typed":
+            return None
         return [name for name in self._table(stream, limits).names if name]
 
     def _table(self, stream: BinaryIO, limits: Limits) -> _Table:

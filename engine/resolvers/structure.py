@@ -1,4 +1,4 @@
-"""The family of structure: lists and objects, and the JSON texts that hold them.
+"""The family of structure: lists and objects, and the texts of JSON and XML that hold them.
 
 A list's items are of any type, so what one of them is converted by is said where it is used: `[first, int]`.
 """
@@ -9,14 +9,15 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final
 
-from engine.errors import RecordError
+from engine.errors import RecordError, UnitError
 from engine.language.calls import Place
+from engine.language.documents import whole
 from engine.language.jsontext import decode, deeper_than, encode
 from engine.language.picking import Name
 from engine.language.scopes import Scope
 from engine.language.shapes import ANY, Lost, Shape, follow, type_of
 from engine.options import Report
-from engine.records import MISSING, Digits, is_blank
+from engine.records import MISSING, Damage, Digits, is_blank
 from engine.registry import Doc, Example, resolver
 from engine.resolvers._order import By, Key, ordered, same
 from engine.spelling import show, suggest
@@ -74,6 +75,33 @@ def to_json(value: Any) -> str:
         raise RecordError("R224", "half a character cannot be written as JSON") from error
     except ValueError as error:  # Python's own limit, far beyond that of every resolver
         raise RecordError("R224", "a whole number of over 4,300 digits cannot be written as JSON") from error
+
+
+@resolver(
+    takes="text",
+    gives="object",
+    examples=[
+        Example('<order id="7"><line>A</line><line>B</line></order>', {"order": {"@id": "7", "line": ["A", "B"]}}),
+        Example("<a/>", {"a": ""}),
+        Example("<a><b></a>", error="R225"),
+    ],
+)
+def xml(value: str) -> Any:
+    """What a document of XML says, as the parser `xml` reads one: an object whose key is its root.
+
+    Children of one name are a list where there are several; to have one where there may be a single, use `each`.
+    Refuses what is not well-formed, a document that declares its type, text beside elements, and more than 256 levels.
+    What it declares of its encoding does not count: a text has none.
+    """
+    try:
+        found = whole(value.encode(), DEPTH)
+    except UnicodeEncodeError as error:
+        raise RecordError("R225", "half a character is not XML") from error
+    except UnitError as error:
+        raise RecordError("R225", f"{show(value)}: {error.message}", value) from error
+    if isinstance(found, Damage):
+        raise RecordError("R225", f"{show(value)}: {found.message}", value)
+    return found
 
 
 # ── lists ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -23,7 +23,7 @@ MakeObject = Callable[[Frame], dict[str, Value]]
 Planned = tuple[str, str | None, Get | None, Step | None, Step | None, Make, frozenset[str]]
 """A field as an object makes it: its quick cell, where it is one, its whole way, and what it reads of `$out`."""
 
-NOT_QUICK: Final = (None, None, None, None, None)
+NOT_QUICK: Final = (None, None, None, None, None, None)
 
 
 class RowCompiler:
@@ -47,7 +47,7 @@ class RowCompiler:
         return _make_object([self._planned(made) for made in fields])
 
     def _planned(self, made: Field) -> Planned:
-        _, key, get, step, blank = quick_cell(made) or NOT_QUICK
+        _, key, get, step, blank, _ = quick_cell(made) or NOT_QUICK
         return made.name, key, get, step, blank, _placed(made, self.field(made)), _reads(made)
 
     def field(self, made: Field) -> Make:

@@ -61,8 +61,9 @@ def trace_map(mapping: FieldMap, standing: Standing) -> Standing:
 def _trace_fields(fields: Sequence[Field], standing: Standing) -> None:
     for made in fields:
         value = _trace_field(made, standing)
-        place = standing.work if made.working else standing.out
-        place[made.target[0]] = value if len(made.target) == 1 else Made()
+        if made.target:  # an entry of a list has none
+            place = standing.work if made.working else standing.out
+            place[made.target[0]] = value if len(made.target) == 1 else Made()
 
 
 def _trace_field(made: Field, standing: Standing) -> Traced:

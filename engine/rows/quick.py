@@ -31,7 +31,8 @@ class Aside(Exception):
 class Cell(NamedTuple):
     """A quick field: its name, its key in the value or what gives its value, its resolvers, what blank becomes.
 
-    One that stands for every record has neither key nor resolvers.
+    One that stands for every record has neither key nor resolvers. `dive` is the first name of a longer path, and what
+    goes down the rest of it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Cell(NamedTuple):
     get: Get | None
     step: Step | None
     blank: Step
+    dive: tuple[str, Get] | None = None
 
 
 def quick_cell(made: Field) -> Cell | None:
@@ -52,7 +54,7 @@ def quick_cell(made: Field) -> Cell | None:
         return None
     if made.checks:
         return Cell(made.name, "", _checked(made, _got(key, get), step), None, _same)
-    return Cell(made.name, key, get, step, on_blank(made))
+    return Cell(made.name, key, get, step, on_blank(made), _dive(made))
 
 
 def _made(made: Field) -> tuple[str | None, Get | None, Step | None]:
@@ -111,6 +113,15 @@ def _quick_path(source: Picked) -> tuple[str | None, Get | None] | None:
     return "", _down(source.steps)
 
 
+def _dive(made: Field) -> tuple[str, Get] | None:
+    """Of the one plain path of several names that a field is made of."""
+    path = made.sources[0] if made.maker == "source" and len(made.sources) == 1 else None
+    if not isinstance(path, Path) or path.query or path.head or len(path.steps) < 2:
+        return None
+    first, rest = path.steps[0], path.steps[1:]
+    return (first.text, _down(rest)) if isinstance(first, Name) and not first.may_work else None
+
+
 def _down(steps: Sequence[PathStep]) -> Get:
     """Names below names are looked up at once, where all are there; anything else is walked."""
 
@@ -120,9 +131,19 @@ def _down(steps: Sequence[PathStep]) -> Get:
         return node
 
     names = [step.text for step in steps if isinstance(step, Name)]
-    if len(names) != len(steps) or len(names) > len(DIVES) + 1:
+    if len(names) != len(steps) or not 0 < len(names) <= len(DIVES):
         return walk
-    return DIVES[len(names) - 2](walk, *names)
+    return DIVES[len(names) - 1](walk, *names)
+
+
+def _one(walk: Get, name: str) -> Get:
+    def one(node: Any) -> Value:
+        try:
+            return node[name]
+        except (KeyError, TypeError, IndexError):
+            return walk(node)
+
+    return one
 
 
 def _two(walk: Get, first: str, second: str) -> Get:
@@ -145,7 +166,7 @@ def _three(walk: Get, first: str, second: str, third: str) -> Get:
     return three
 
 
-DIVES: Sequence[Callable[..., Get]] = (_two, _three)
+DIVES: Sequence[Callable[..., Get]] = (_one, _two, _three)
 
 
 def _got(key: str | None, get: Get | None) -> Get:
@@ -220,20 +241,36 @@ def _make(cells: Sequence[Cell]) -> Get:
 def quick_row(cells: Sequence[Cell], names: Sequence[str]) -> Get | None:
     """The function that makes a record of a row of texts; None where a cell is no column of it."""
     places = {name: place for place, name in enumerate(names)}
-    if any(cell.key not in places if cell.get is None else cell.key is not None for cell in cells):
+    known = [_placed(cell, places) for cell in cells]
+    placed = [each for each in known if each]
+    return _make_row(placed) if len(placed) == len(cells) else None
+
+
+Placed = tuple[str, int, Get | None, Step | None, Step]
+"""A cell of a row: its name, its place or what gives its value of the row, its resolvers, what blank becomes."""
+
+
+def _placed(cell: Cell, places: dict[str, int]) -> Placed | None:
+    """The cell in a row; None where it is no column of it."""
+    if cell.get is None:
+        return (cell.name, places[cell.key], None, cell.step, cell.blank) if cell.key in places else None
+    if cell.key is None and not cell.dive:
+        return cell.name, 0, cell.get, cell.step, cell.blank
+    if not cell.dive or cell.dive[0] not in places:
         return None
-    return _make_row([(c.name, places.get(c.key or "", 0), c.get, c.step, c.blank) for c in cells])
+    place, down = places[cell.dive[0]], cell.dive[1]
+    return cell.name, place, lambda row: down(row[place]), cell.step, cell.blank
 
 
-def _make_row(cells: Sequence[tuple[str, int, Get | None, Step | None, Step]]) -> Get:
-    """The hot loop of rows of texts: no record that came in is made."""
+def _make_row(cells: Sequence[Placed]) -> Get:
+    """The hot loop of rows: no record that came in is made."""
     missing = MISSING
 
     def make_row(row: Sequence[str]) -> dict[str, Value]:
         out = {}
         for name, place, get, step, blank in cells:
             value: Value = get(row) if get else row[place]
-            if value and step:
+            if step and (value or not is_blank(value)):
                 value = step(value)
             if not value:
                 value = blank(value) if is_blank(value) else value

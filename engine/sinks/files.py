@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final, Literal
 
 from engine.errors import OptionError, RecordError
 from engine.kinds import Facts, Formatter, Limits, Output, Roots, Sink, Stage, Writer
-from engine.language.quantities import Size
 from engine.language.templates import Slot, Template, held, path_of
+from engine.quantities import Size
 from engine.records import MISSING, Value
 from engine.registry import Doc, component
 from engine.sinks._outputs import OutputFile, Refused, Roll, Series, Shelf, hashable

@@ -129,8 +129,8 @@ def check_partitions(sink: Any, at: Pointer, scope: Scope, report: Report) -> No
 def check_texts(sink: Any, at: Pointer, scope: Scope, report: Report) -> None:
     """What a formatter's texts name of the record has to be in it."""
     formatter = getattr(sink, "formatter", None)
-    for template, place, _ in formatter.texts((*at, "formatter")) if formatter else ():
-        for slot in template.slots:
+    for template, place, roots in formatter.texts((*at, "formatter")) if formatter else ():
+        for slot in template.slots if "record" in roots else ():
             check_record_slot(slot, place, scope, report)
 
 

@@ -111,10 +111,11 @@ class Problems:
             self.found.append(problem)
 
     def _literals(self) -> set[str]:
-        """The passwords that the document holds itself: no line with one is shown."""
-        from engine.spec.secrets import literals  # only where something is wrong
+        """The secrets that the document holds itself: no line with one is shown."""
+        from engine.spec.secrets import defaults, literals  # only where something is wrong
 
-        return {text for _, text in literals(self.located.value.get("connections"))}
+        value = self.located.value
+        return {*defaults(value.get("vars")), *(text for _, text in literals(value.get("connections")))}
 
     def _is_hidden(self, pointer: Pointer) -> bool:
         """Whether it is part of a variable that is secret: no line of its text is shown."""

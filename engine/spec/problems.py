@@ -18,6 +18,9 @@ UNREAD: Final = "S1"
 
 _TELLS: Final = re.compile(r"(?i)(?:password|passphrase|secret|token)[\"']?\s*:(?!\s*[\"']?\$\{)")
 
+_LOGIN: Final = re.compile(r"://[^/\s:@]*:[^/\s@]*@")
+"""A URL with a password in it."""
+
 # Characters that a terminal would obey, or that would move the text after them: each is shown as one sign.
 _UNSHOWABLE: Final = "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
 
@@ -54,7 +57,7 @@ class Problem:
 def at_mark(source: Source, mark: Mark, code: str, message: str, **more: Any) -> Problem:
     """A problem at a place that is already known; `more` are `where`, `seen`, `help` and `level`."""
     line = source.line(mark.line)
-    hidden = code.startswith(UNREAD) and _TELLS.search(line)
+    hidden = _LOGIN.search(line) or (code.startswith(UNREAD) and _TELLS.search(line))
     return Problem(code, message, source.path, *mark, source="" if hidden else line, **more)
 
 

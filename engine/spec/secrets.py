@@ -12,7 +12,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, get_origin
 
 from engine.errors import OptionError
 from engine.options import Pointer, groups_in
@@ -103,6 +103,13 @@ def literals(connections: Any, pointer: Pointer = ("connections",)) -> Iterator[
             yield from literals(value, at)
 
 
+def defaults(vars: Any) -> Iterator[str]:
+    """What stands in a document as the default of a variable that is secret."""
+    for declared in vars.values() if isinstance(vars, dict) else ():
+        if isinstance(declared, dict) and declared.get("secret"):
+            yield from (text for text in _texts(declared.get("default")) if text and "${" not in text)
+
+
 def _texts(value: Any) -> Iterator[str]:
     """Every text in a value, which may be wrongly a list."""
     if isinstance(value, (dict, list)):
@@ -120,7 +127,7 @@ def _names() -> frozenset[str]:
 
 def _secret(options: Iterable[Option]) -> Iterator[str]:
     for option in options:
-        if option.doc.secret:
+        if option.doc.secret and get_origin(option.type) is not dict:  # most headers may be seen
             yield option.name
         for group in groups_in(option.type):
             yield from _secret(class_options(group))

@@ -49,7 +49,7 @@ class LimitOptions:
     )
     depth: Annotated[int, Doc("Levels that one record may nest.", min=1, max=900)] = 256
     ratio: Annotated[int, Doc("Bytes that a compressed file may unpack to, for each byte of it.", min=1)] = 200
-    window: Annotated[Size, Doc("Bytes that a zstd file may look back over: they are in memory.")] = Size(128 * 2**20)
+    window: Annotated[Size, Doc("Bytes that a zstd or xz file may look back over: they are in memory.")] = Size(128 * 2**20)
     page: Annotated[Size, Doc("Bytes that one page of a Parquet file may have, unpacked: it is in memory.")] = Size(
         64 * 2**20
     )

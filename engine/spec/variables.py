@@ -44,20 +44,23 @@ def interpolate(value: Any, pointer: Pointer, problems: Problems, folder: str) -
 
 def _resolve(match: re.Match[str], pointer: Pointer, problems: Problems, folder: str) -> str:
     """One `${kind:name}`; what cannot be resolved is a problem at its place."""
-    kind, name = match[1], match[2]
     try:
-        if kind == "env":
-            return of_env(name)
-        if kind == "file":
-            return of_file(name, folder)
-        if kind == "secret":
-            return of_command(name)
-        help = "write `${env:NAME}`, `${file:path}` or `${secret:NAME}`"
-        raise OptionError("S304", f"`{match[0]}` cannot be resolved", help)
+        return _told(match[1], match[2], folder)
     except OptionError as error:
         span = (match.start(), match.end() - match.start())
         problems(error.code, pointer, error.message, error.help, span=span)
-    return ""
+        return ""
+
+
+def _told(kind: str, name: str, folder: str) -> str:
+    if kind == "env":
+        return of_env(name)
+    if kind == "file":
+        return of_file(name, folder)
+    if kind == "secret":
+        return of_command(name)
+    help = "write `${env:NAME}`, `${file:path}` or `${secret:NAME}`"
+    raise OptionError("S304", f"`${{{kind}:{name}}}` cannot be resolved", help)
 
 
 def places_of_interpolation(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, re.Match[str]]]:

@@ -69,6 +69,11 @@ NETWORK: Final = frozenset(
 )
 
 
+def has_state(folder: str) -> bool:
+    """Whether a state was ever made in this folder; asking makes none."""
+    return os.path.exists(os.path.join(folder, DATABASE))
+
+
 def opened(folder: str) -> Store:
     """The store in this folder, made if there is none, in the settings that do not forget."""
     refuse_network(folder, mounts())

@@ -16,7 +16,7 @@ from engine.storage import globs
 from engine.storage.http_files import HttpFile, etag_of, mtime_of, size_of
 from engine.storage.http_requests import Site, requests_of
 from engine.storage.refusals import not_there
-from engine.storage.retries import Network
+from engine.storage.retries import Network, without_user
 
 _URL: Final = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 NEEDED: Final = {"basic": ("username", "password"), "bearer": ("token",), "api_key": ("key",)}
@@ -40,6 +40,9 @@ class Auth:
         if missing:
             message = f"`auth` of type `{self.type}` needs `{missing[0]}`"
             raise OptionError("S202", message, f"write `{{type: {self.type}, {missing[0]}: ..}}`")
+
+    def __str__(self) -> str:
+        return f"{{type: {self.type}}}"
 
 
 @component(
@@ -75,11 +78,8 @@ class Http(Network):
 
     def __post_init__(self) -> None:
         if not _URL.fullmatch(self.url):
-            raise OptionError(
-                "S208",
-                f"`{_without_user(self.url)}` is not such a URL",
-                "write `https://host/folder`, credentials in `auth`",
-            )
+            help = "write `https://host/folder`; credentials go into `auth`"
+            raise OptionError("S337", f"`{without_user(self.url)}` is not the URL of a folder", help)
 
     def store(self, folder: str) -> Store:
         """Its files."""
@@ -93,10 +93,6 @@ class Http(Network):
             retry=self.retry,
         )
         return HttpStore(site)
-
-
-def _without_user(url: str) -> str:
-    return re.sub(r"//[^/]*@", "//***@", url)
 
 
 class HttpStore:
@@ -123,12 +119,13 @@ class HttpStore:
 
     def glob(self, pattern: str, exclude: Sequence[str] = ()) -> Iterator[Stat]:
         """The file of that name; StoreError where the pattern may mean more than one."""
-        for path in globs.expand(pattern):
+        left_out = [one for each in exclude for one in globs.expand(each)]
+        for path in map(_inside, globs.expand(pattern)):
             if globs.is_glob(path):
                 message = f"`{self.site.url}` cannot be searched for `{pattern}`: a web server lists no files"
                 raise StoreError("C212", message, "name each file: `path: '{a,b}.csv'`")
             found = self.stat(path)
-            if found and not any(globs.matches(path, one) for each in exclude for one in globs.expand(each)):
+            if found and not any(globs.matches(path, each) for each in left_out):
                 yield found
 
     def stat(self, path: str) -> Stat | None:

@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
 from engine.errors import TransientError
 from engine.kinds import Stat
@@ -16,8 +16,6 @@ from engine.storage.refusals import lost, refused
 
 Response = Any
 """An answer of `Requests`."""
-
-CHUNK: Final = 2**18
 
 
 class HttpFile(io.RawIOBase):
@@ -81,7 +79,7 @@ class HttpFile(io.RawIOBase):
             raise refused(self._url, f"it packs what it sends (`content-encoding: {packed}`) though nobody asked it to")
         if (etag_of(said), mtime_of(said)) != (self._stat.etag, self._stat.mtime_ns):
             raise self._stale()
-        self._pieces = said.iter_raw(CHUNK)
+        self._pieces = said.iter_raw()  # as they come: what is held back to fill a block is lost in a break
         if said.status_code == 200:
             self._pass_over(self._at)
 

@@ -152,6 +152,12 @@ class LocalStore(FolderPublishing):
         inner, outer = os.path.realpath(self.full(folder)), os.path.realpath(self.full(link))
         return os.path.commonpath([inner, outer]) == outer
 
+    def stagings(self, root: str) -> Iterator[tuple[str, float]]:
+        """The stagings that stand in an output root, each with the time of its last change, in seconds."""
+        for entry in self._entries(root):
+            if is_staging(entry.name) and _is_folder(entry):
+                yield (f"{root}/{entry.name}" if root else entry.name), entry.stat().st_mtime
+
     def stat(self, path: str) -> Stat | None:
         """The file as it is now."""
         with _refusals(self, path):

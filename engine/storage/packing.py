@@ -19,8 +19,8 @@ SUFFIXES: Final[Mapping[str, str]] = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz
 FREE: Final = 64 * 2**20
 """Bytes that any file may unpack to, however small it is: `limits.ratio` is judged after them."""
 INPUT: Final = 1 << 16
-ZSTD_INPUT: Final = 1 << 10
-"""A block of 4 bytes may stand for 128 KiB, and the library gives all that its input makes: 32 MiB at most."""
+ZSTD_INPUT: Final = 1 << 9
+"""A block of 4 bytes may stand for 128 KiB, and the library gives all that its input makes: 16 MiB at most."""
 
 
 def compression_of(path: str, said: str = "infer") -> str:
@@ -154,7 +154,7 @@ class _Unpacked(io.RawIOBase):
         self._codec: _Codec | None = None
         self._meter = Meter(limits.ratio)
         self._input = b""  # read and not given to a codec yet
-        self._left = b""  # made and not asked for yet
+        self._left, self._at = b"", 0  # made, and how much of it was asked for
         self._begun = False
 
     def readable(self) -> bool:
@@ -165,10 +165,11 @@ class _Unpacked(io.RawIOBase):
         """The next unpacked bytes, no more than asked for; none at the end."""
         if size is None or size < 0:
             return b"".join(iter(lambda: self.read(INPUT), b""))
-        if not self._left:
-            self._left = self._more(size)
+        if self._at >= len(self._left):
+            self._left, self._at = self._more(size), 0
             self._meter.count(len(self._left))
-        made, self._left = self._left[:size], self._left[size:]
+        made = self._left[self._at : self._at + size]
+        self._at += len(made)
         return made
 
     def _more(self, size: int) -> bytes:
@@ -186,8 +187,8 @@ class _Unpacked(io.RawIOBase):
                 return made
 
     def _step(self, codec: _Codec, size: int) -> bytes:
-        data = b""
-        if codec.needs_input:
+        data, asked = b"", codec.needs_input
+        if asked:
             self._input = self._input or self._fetch()
             step = ZSTD_INPUT if self._name == "zstd" else INPUT
             data, self._input = self._input[:step], self._input[step:]
@@ -195,7 +196,7 @@ class _Unpacked(io.RawIOBase):
             made = codec.decompress(data, size)
         except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
             raise self._damaged(str(error)) from error
-        if not (data or made or codec.eof or not codec.needs_input):
+        if asked and not (data or made or codec.eof):
             raise self._ended()
         return made
 

@@ -7,6 +7,7 @@ random time up to a bound that doubles, so that clients which failed together do
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +44,9 @@ class Backoff:
             raise OptionError("S208", f"`{value}` ends before it begins", f"write `{most}..{first}`")
         return made
 
+    def __str__(self) -> str:
+        return f"{Duration(self.first)}..{Duration(self.most)}"
+
     def wait(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row."""
         bound = min(self.most, self.first * 2.0 ** min(failures - 1, MOST_DOUBLINGS))
@@ -57,6 +61,9 @@ class Retry:
     backoff: Annotated[
         Backoff, Doc("How long to wait: a random time up to the first, doubled each time, never over the second.")
     ] = Backoff(1, 30)
+
+    def __str__(self) -> str:
+        return f"{{attempts: {self.attempts}, backoff: {self.backoff}}}"
 
     def run(self, call: Callable[[], T]) -> T:
         """What the call gives; TransientErrors are waited out, until the last one, which is raised."""
@@ -88,3 +95,8 @@ class Network(Connection):
     timeout: Annotated[
         Duration, Doc("How long the other side may stay silent before a request counts as failed, such as `30s`.")
     ] = Duration(60)
+
+
+def without_user(url: str) -> str:
+    """A URL as it may be shown: what stands before its host could be a password."""
+    return re.sub(r"//[^/]*@", "//***@", url)

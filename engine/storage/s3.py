@@ -16,7 +16,7 @@ from engine.registry import Doc, component
 from engine.storage import globs
 from engine.storage.ranges import RangedFile
 from engine.storage.refusals import not_there
-from engine.storage.retries import Network
+from engine.storage.retries import Network, without_user
 from engine.storage.s3_client import Account, Said, client_of, etag_of
 from engine.storage.s3_copies import copy
 from engine.storage.s3_publishing import MultipartPublishing, nanoseconds
@@ -72,7 +72,7 @@ class S3(Network):
     def __post_init__(self) -> None:
         if self.endpoint and not _ENDPOINT.fullmatch(self.endpoint):
             raise OptionError(
-                "S337", f"`{self.endpoint}` is not an endpoint", "write `https://host`, or with a `:port`"
+                "S337", f"`{without_user(self.endpoint)}` is not an endpoint", "write `https://host`, or with a `:port`"
             )
         if bool(self.key) != bool(self.secret):
             raise OptionError("S202", "`key` and `secret` belong together", "give both, or neither")

@@ -72,7 +72,10 @@ class MultipartPublishing:
         """The open uploads of keys that begin so, but for those whose ids are known."""
         words: dict[str, Any] = {"Prefix": prefix}
         while True:
-            said = self.client.call("list_multipart_uploads", **words)
+            try:
+                said = self.client.call("list_multipart_uploads", **words)
+            except UploadGone:  # which rclone says where nobody began one yet
+                return
             for each in said.get("Uploads", ()):
                 if each["UploadId"] not in known:
                     yield Orphan(each["Key"], each["UploadId"], nanoseconds(each["Initiated"]))

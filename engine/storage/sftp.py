@@ -91,7 +91,9 @@ class Sftp(Network):
 
     def __post_init__(self) -> None:
         if self.password is not None and self.key_file:
-            raise OptionError("S202", "`password` stands beside `key_file`", "keep one; what opens the key is `passphrase`")
+            raise OptionError(
+                "S202", "`password` stands beside `key_file`", "keep one; what opens the key is `passphrase`"
+            )
         if isinstance(self.jump, str) and not _HOST.fullmatch(self.jump):
             raise OptionError("S208", f"`{self.jump}` is not a host", "write `user@host:port`")
 
@@ -210,7 +212,7 @@ class SftpStore(FolderPublishing):
         """Whether a link shows a folder that it stands in: what is there would be found over and over."""
         inner = self._ask(folder, lambda client: client.realpath(folder or "."))
         outer = self._ask(link, lambda client: client.realpath(link))
-        return posixpath.commonpath([inner, outer]) == outer
+        return bool(posixpath.commonpath([inner, outer]) == outer)
 
     def stat(self, path: str) -> Stat | None:
         """The file as it is now."""
@@ -355,7 +357,9 @@ class SftpStore(FolderPublishing):
             message = f"`{final}` is not there, and its staging `{folder}` is gone: whether it arrived is not known"
             help = f"if a reader took it, make the folder `{folder}`; if not, put any file in its place; then run again"
             raise StoreError("C206", message, help)
-        return found.size != output["bytes"] or content_hash(cast("Store", self), output["path"]) != output["sha256"]
+        return (
+            bool(found.size != output["bytes"]) or content_hash(cast("Store", self), output["path"]) != output["sha256"]
+        )
 
 
 def _clean(path: str) -> str:

@@ -26,6 +26,10 @@ IN_FLIGHT: Final = 16
 """Chunks that were asked for, or sent, and are not answered yet: 4 MiB."""
 
 
+Seen = Callable[[Any], Stat]
+"""Makes a Stat of what the server says of a file."""
+
+
 class _Handle:
     """A file that is open at the server as long as the session is the one in which it was opened."""
 
@@ -63,9 +67,9 @@ class _Handle:
 
 
 class SftpReader(io.RawIOBase):
-    """A file being read, in order. OSError ESTALE where it is not the version that `stat` saw."""
+    """A file being read, ahead where that is in order. OSError ESTALE where it is not the version that `stat` saw."""
 
-    def __init__(self, session: Session, path: str, shown: str, seen: Callable[[Any], Stat], stat: Stat | None) -> None:
+    def __init__(self, session: Session, path: str, shown: str, seen: Seen, stat: Stat | None) -> None:
         super().__init__()
         self._handle = _Handle(session, path, shown)
         self._seen = seen
@@ -73,6 +77,7 @@ class SftpReader(io.RawIOBase):
         self._ahead: deque[tuple[int, Asked[bytes]]] = deque()
         self._asked = self._given = self._size = 0
         self._rest = b""
+        self._depth = 1
         session.retry.run(self._ready)
 
     def _ready(self) -> None:
@@ -83,7 +88,7 @@ class SftpReader(io.RawIOBase):
             handle.open("rb")
             self._check(handle.ask(lambda _: handle.file.stat()))
             self._asked = self._given
-        while self._asked < self._size and len(self._ahead) < IN_FLIGHT:
+        while self._asked < self._size and len(self._ahead) < self._depth:
             size = min(handle.chunk, self._size - self._asked)
             self._ahead.append((size, self._ask(self._asked, size)))
             self._asked += size
@@ -101,6 +106,7 @@ class SftpReader(io.RawIOBase):
 
     def _next(self) -> bytes:
         """The next chunk, empty at the end; one that came short is the end of a file that was cut meanwhile."""
+        self._depth = min(self._depth * 2, IN_FLIGHT)  # whoever reads on is given more ahead
         self._ready()
         if not self._ahead:
             return b""
@@ -115,7 +121,7 @@ class SftpReader(io.RawIOBase):
 
     def read(self, size: int | None = -1) -> bytes:
         """The next bytes: as many as were asked for, fewer only at the end."""
-        wanted = self._size if size is None or size < 0 else size
+        wanted = max(0, self._size - self.tell()) if size is None or size < 0 else size
         parts, have = [self._rest], len(self._rest)
         while have < wanted:
             data = self._handle.session.retry.run(self._next)
@@ -137,11 +143,34 @@ class SftpReader(io.RawIOBase):
         """It is."""
         return True
 
+    def seekable(self) -> bool:
+        """It is: what is read from elsewhere is asked for anew."""
+        return True
+
+    def tell(self) -> int:
+        """The byte that is read next."""
+        return self._given - len(self._rest)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go on at another byte."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._size}[whence]
+        at = max(0, start + offset)
+        if at != self.tell():
+            self._forget()
+            self._given = self._asked = at
+            self._depth = 1
+        return at
+
+    def _forget(self) -> None:
+        for _, asked in self._ahead:
+            asked.answer.cancel()
+        self._ahead.clear()
+        self._rest = b""
+
     def close(self) -> None:
         """Let go of it."""
         if not self.closed:
-            for _, asked in self._ahead:
-                asked.answer.cancel()
+            self._forget()
             self._handle.let_go()
         super().close()
 

@@ -46,25 +46,27 @@ class Login:
         return f"{self.host}:{self.port}"
 
 
-async def log_in(login: Login, timeout: float) -> asyncssh.SSHClientConnection:
+async def log_in(login: Login, patience: float) -> asyncssh.SSHClientConnection:
     """A connection, through its jump host where it has one; AccessError where a key or a credential is refused."""
     try:
         import asyncssh
     except ImportError:
         help = "pip install 'pipeline-engine[sftp]'"
-        raise StoreError("C214", "an `sftp` connection needs the library asyncssh, which is not installed", help) from None
+        raise StoreError(
+            "C214", "an `sftp` connection needs the library asyncssh, which is not installed", help
+        ) from None
 
-    tunnel = await log_in(login.jump, timeout) if login.jump else None
+    tunnel = await log_in(login.jump, patience) if login.jump else None
     try:
         known = _known_hosts(login)
         async with _offered(login) as offered:
             made = await asyncssh.connect(
                 login.host, login.port, tunnel=tunnel, username=login.user, known_hosts=known, config=None,
                 gss_auth=False, gss_kex=False, host_based_auth=False, x509_trusted_certs=None,
-                connect_timeout=timeout, login_timeout=timeout, keepalive_interval=KEEP_ALIVE, **offered,
+                connect_timeout=patience, login_timeout=patience, keepalive_interval=KEEP_ALIVE, **offered,
             )  # fmt: skip
     except BaseException as error:
-        raised = await _refusal(login, tunnel, error, timeout)
+        raised = await _refusal(login, tunnel, error, patience)
         if tunnel:
             tunnel.abort()
         if raised is error:
@@ -117,7 +119,10 @@ def _key(login: Login) -> Any:
     try:
         return asyncssh.read_private_key(login.key_file, passphrase)
     except OSError as error:
-        message, help = f"`{login.key_file}` cannot be read: {error.strerror}", "the path starts at the file that says it"
+        message, help = (
+            f"`{login.key_file}` cannot be read: {error.strerror}",
+            "the path starts at the file that says it",
+        )
     except asyncssh.KeyEncryptionError:
         message, help = f"the `passphrase` does not open `{login.key_file}`", "give the one that the key was made with"
     except asyncssh.KeyImportError as error:
@@ -150,7 +155,7 @@ def _known_hosts(login: Login) -> asyncssh.SSHKnownHosts:
 
 
 async def _refusal(
-    login: Login, tunnel: asyncssh.SSHClientConnection | None, error: BaseException, timeout: float
+    login: Login, tunnel: asyncssh.SSHClientConnection | None, error: BaseException, patience: float
 ) -> BaseException:
     """What kept us out, as an error with a code and something to do."""
     import asyncssh
@@ -158,10 +163,12 @@ async def _refusal(
     if isinstance(error, asyncssh.PermissionDenied):
         return refusals.not_admitted(login.place, _said(login))
     if isinstance(error, TimeoutError) or (isinstance(error, asyncssh.ConnectionLost) and "timeout" in str(error)):
-        return refusals.silent(login.place, timeout)
-    if isinstance(error, (asyncssh.DisconnectError, ConnectionResetError)):  # also where the kinds of keys differ
-        if raised := await _untrusted(login, tunnel, timeout):
-            return raised
+        return refusals.silent(login.place, patience)
+    in_handshake = isinstance(
+        error, (asyncssh.DisconnectError, ConnectionResetError)
+    )  # also where kinds of keys differ
+    if in_handshake and (raised := await _untrusted(login, tunnel, patience)):
+        return raised
     if isinstance(error, (asyncssh.Error, OSError)):
         reason = getattr(error, "strerror", None) or getattr(error, "reason", None) or str(error)
         through = f" through `{login.jump.place}`" if login.jump else ""
@@ -178,14 +185,12 @@ def _said(login: Login) -> str:
     return f"it knows no key that the SSH agent has for user `{login.user}`"
 
 
-async def _untrusted(
-    login: Login, tunnel: asyncssh.SSHClientConnection | None, timeout: float
-) -> AccessError | None:
+async def _untrusted(login: Login, tunnel: asyncssh.SSHClientConnection | None, patience: float) -> AccessError | None:
     """An unknown host or a changed one: the key that it shows, and what to do about it. None where it is neither."""
     import asyncssh
 
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patience):
             key = await asyncssh.get_server_host_key(login.host, login.port, tunnel=tunnel or (), config=None)
     except (asyncssh.Error, OSError, TimeoutError):
         return None

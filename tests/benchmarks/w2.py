@@ -41,7 +41,7 @@ mapping:
 sink: {type: files, path: "out/{unit.stem}.jsonl"}
 """
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "w2_peer.py")
-WORDS = ["red", "blue", "green", "steel", "cotton", "wool", "shirt", "lamp", "chair", "boot", "glove", "cable", "é"]
+WORDS = [*("red blue green steel cotton wool shirt lamp chair boot glove cable".split()), '"quoted"', "é"]
 
 
 def item(chance: random.Random) -> str:

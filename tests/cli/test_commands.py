@@ -378,8 +378,13 @@ def test_progress_says_records_rate_bytes_rejects_and_what_is_left():
     from types import SimpleNamespace
 
     from engine.cli.console import progress_line
+    from engine.kinds import Part, Stat, Unit
 
-    unit = SimpleNamespace(id="in/a.csv", stat=SimpleNamespace(size=4_000_000))
+    unit = Unit("in/a.csv", Stat("in/a.csv", 4_000_000, 0), {})
     books = SimpleNamespace(counts={"read": 20_000, "rejected": 3})
     attempt = SimpleNamespace(unit=unit, books=books, elapsed=2.0, bytes=1_000_000)
     assert progress_line(attempt) == "in/a.csv: 20,000 records, 10,000/s, 1.0 of 4.0 MB, 3 rejects, 6 s left"
+    attempt.unit = unit._replace(part=Part(1, 2, 2_000_000))
+    assert progress_line(attempt) == "in/a.csv: 20,000 records, 10,000/s, 1.0 of 2.0 MB, 3 rejects, 2 s left"
+    attempt.unit = Unit("stdin", Stat("stdin", -1, 0), {})
+    assert progress_line(attempt) == "stdin: 20,000 records, 10,000/s, 1.0 MB, 3 rejects"

@@ -225,7 +225,7 @@ def outcome(folder):
         owners = {os.path.relpath(key, folder): entry.value for key, entry in kv.list("outputs")}
     rejects, files = {}, set()
     for name, record in units.items():
-        for each in (each for each in record["rejects"] if each["store"]["base"].endswith(".engine")):
+        for each in (each for each in record["rejects"] if each["store"].get("base", "").endswith(".engine")):
             files.add(each["path"])
             lines = [json.loads(line) for line in (folder / ".engine" / each["path"]).read_bytes().splitlines()]
             rejects[name] = [{**line, "run": None} for line in lines]
@@ -264,10 +264,14 @@ class Watcher:
             looks, wrong = 0, []
             while not self._stop.exists() and not wrong:
                 looks += 1
-                wrong = partial_files(folder, expected)
+                wrong = self.look(folder, expected)
                 time.sleep(LOOK)
             self._said.write_text(json.dumps([looks, wrong]))
             os._exit(0)
+
+    def look(self, folder, expected):
+        """What is visible and is not whole."""
+        return partial_files(folder, expected)
 
     def end(self):
         self._stop.touch()

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from engine.cli.summary import summary
 from engine.delivery import archive as archiving
 from engine.delivery.journal import Journal
 from engine.errors import StoreError
@@ -211,7 +212,8 @@ def test_archived_files_go_when_they_were_kept_long_enough(project):
     project.run()
     assert list(project.tree("done")) == ["a.csv", "b.csv", "mine.csv"]
     project.clock += timedelta(days=11)
-    assert project.run().expired == 1
+    report = project.run()
+    assert "\narchive   1 file removed that had been kept long enough\n" in summary(report)
     assert list(project.tree("done")) == ["b.csv", "mine.csv"]
     project.clock += timedelta(days=20)
     assert project.run().expired == 1

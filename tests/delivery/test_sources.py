@@ -11,8 +11,11 @@ from engine.delivery.journal import Journal
 from engine.delivery.parts import Cutter
 from engine.errors import StoreError, UsageError
 from engine.kinds import Limits, Part
+from engine.parsers._places import Moved
 from engine.parsers.csv import Csv
+from engine.parsers.fixed_width import FixedWidth
 from engine.parsers.jsonl import Jsonl
+from engine.parsers.text import Text
 from engine.storage.local import LocalStore
 
 A, B, C = ("sku,qty\na,1\n", "sku,qty\nb,2\n", "sku,qty\nc,3\n")
@@ -380,6 +383,29 @@ def test_parts_meet_without_gap(tmp_path, size, content):
     assert parts == whole
 
 
+@pytest.mark.parametrize(
+    "parser", [Text(skip=2), Text(skip=2, blank_lines="record"), FixedWidth(columns={"n": 6, "s": 14}, skip=2)]
+)
+def test_lines_behind_a_heading_are_cut_where_they_end(tmp_path, parser):
+    lines = (b"%06d" % n + b"x" * (14 - n % 2) + b"\r\n" * (1 + n % 3) for n in range(20_000))
+    data = b"heading\nanother one\n" + b"".join(lines)
+    (tmp_path / "a.txt").write_bytes(data)
+    store = LocalStore(str(tmp_path))
+    stat = store.stat("a.txt")
+    cutter = Cutter(parser, Limits())
+    pieces = [cutter.piece(store, stat, Part(number, 4, 130_000)) for number in range(1, 5)]
+    assert pieces[0].front == b"heading\nanother one\n"
+    assert all(piece.stop > piece.start for piece in pieces)
+    places = [
+        Moved(batch, *piece.moved).place(at)[1:4]
+        for piece in pieces
+        for batch in parser.batches(io.BytesIO(piece.front + data[piece.start : piece.stop]), Limits())
+        for at in range(len(batch))
+    ]
+    whole = [batch.place(at)[1:4] for batch in parser.batches(io.BytesIO(data), Limits()) for at in range(len(batch))]
+    assert places == whole
+
+
 def test_lines_are_cut_where_they_end(tmp_path):
     data = b"".join(b'{"n": %d}\n' % n for n in range(20_000))
     (tmp_path / "a.jsonl").write_bytes(data)
@@ -395,7 +421,13 @@ def test_lines_are_cut_where_they_end(tmp_path):
 # --- per: run ------------------------------------------------------------------------------------------------
 
 ALL = {"type": "files", "path": "out/all-{run.id}.jsonl", "per": "run"}
-NAMED = {"fields": {"sku": {"source": "sku", "required": True}, "qty": {"source": "qty", "resolver": "int"}, "of": "$unit.stem"}}
+NAMED = {
+    "fields": {
+        "sku": {"source": "sku", "required": True},
+        "qty": {"source": "qty", "resolver": "int"},
+        "of": "$unit.stem",
+    }
+}
 
 
 def per_run(project, **keys):
@@ -445,7 +477,11 @@ def test_each_member_has_its_archive(project, monkeypatch):
     project.put("b.csv", BAD)
     killed(project, monkeypatch, "tidied")
     project.run()
-    assert (list(project.tree("success")), list(project.tree("partial")), project.tree("in")) == (["a.csv"], ["b.csv"], {})
+    assert (list(project.tree("success")), list(project.tree("partial")), project.tree("in")) == (
+        ["a.csv"],
+        ["b.csv"],
+        {},
+    )
     assert all(project.units()[f"in/{name}.csv"]["archived"] for name in "ab")
     assert project.keys() == []
 
@@ -494,7 +530,9 @@ def test_what_was_begun_as_one_is_done_with_its_members_and_its_clock(project, m
     report = project.run()
     made = project.tree()
     assert list(made) == ["all-run-1.jsonl", "all-run-2.jsonl"]
-    assert made["all-run-1.jsonl"] == b'{"sku":"a","at":"2026-01-31T12:01:00Z"}\n{"sku":"b","at":"2026-01-31T12:01:00Z"}\n'
+    assert (
+        made["all-run-1.jsonl"] == b'{"sku":"a","at":"2026-01-31T12:01:00Z"}\n{"sku":"b","at":"2026-01-31T12:01:00Z"}\n'
+    )
     assert made["all-run-2.jsonl"] == b'{"sku":"c","at":"2026-01-31T12:02:00Z"}\n'
     assert "run:run-2" in statuses(report)
     assert project.keys() == []
@@ -538,6 +576,7 @@ def test_a_member_that_changes_while_it_is_read_is_read_again(project):
 def test_what_follows_a_held_output_waits(project, monkeypatch):
     per_run(project, sink={**ALL, "path": "out/all.jsonl"})
     project.put("a.csv", A)
+
     def refuse(*_):
         raise StoreError("C103", "full", "free space")
 
@@ -624,5 +663,3 @@ def test_a_packed_pipe_says_so(project, monkeypatch):
     project.write(source="stdin", parser={"type": "csv", "compression": "gzip"})
     piped(project, monkeypatch, Piped(gzip.compress(A.encode())))
     assert project.tree() == {"stdin.jsonl": A_OUT}
-
-

@@ -25,7 +25,7 @@ ROWS = {
     "bool": pa.array([True, None, False]),
     "text": pa.array(["0042", None, "é\U0001f600"]),
     "price": pa.array([Decimal("1.10"), None, Decimal("-0.05")], pa.decimal128(10, 2)),
-    "wide": pa.array([Decimal("1"), None, Decimal("12345678901234567890123456789.123456789")], pa.decimal128(38, 9)),
+    "wide": pa.array([Decimal(1), None, Decimal("12345678901234567890123456789.123456789")], pa.decimal128(38, 9)),
     "at": pa.array([datetime(2026, 1, 31, 10, 0, 0, 5), None, datetime(1, 1, 1)], pa.timestamp("us", "UTC")),
     "zoned": pa.array([datetime(2026, 1, 31, 10), None, datetime(9999, 12, 31)], pa.timestamp("ms", "Europe/Berlin")),
     "local": pa.array([datetime(2026, 1, 31, 10), None, datetime(9999, 12, 31, 23, 59, 59)], pa.timestamp("s")),
@@ -68,12 +68,17 @@ def written(columns, **options):
     return file.getvalue()
 
 
-def read(data, limits=Limits(), needs=Needs(), **options):
+USUAL, ALL = Limits(), Needs()
+
+
+def read(data, limits=USUAL, needs=ALL, **options):
     """Its records, and the damaged ones as code and message."""
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
     batches = Parquet(**options).bound(needs).batches(stream, limits)
     return [
-        (value.code, value.message) if isinstance(value, Damage) else value for batch in batches for value in batch.values
+        (value.code, value.message) if isinstance(value, Damage) else value
+        for batch in batches
+        for value in batch.values
     ]
 
 
@@ -152,9 +157,15 @@ def test_values_that_are_none_of_ours_are_rejects_of_their_records():
     assert read(written(only)) == [
         {"bytes": "a", "float": 0.0},
         ("R174", "`float` is not a number that can be counted with: NaN or infinite"),
-        ("R174", "`bytes` is bytes that are not UTF-8 (0xff): `binary: base64` is for such"),
+        ("R174", "`bytes` is bytes that are not UTF-8 (0xff): set `binary: base64`"),
     ]
-    assert [record["bytes"] for record in read(written({"bytes": only["bytes"]}), binary="base64")] == ["YQ==", "Yg==", "/w=="]
+    assert [record["bytes"] for record in read(written({"bytes": only["bytes"]}), binary="base64")] == [
+        "YQ==",
+        "Yg==",
+        "/w==",
+    ]
+    text = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff"))
+    assert read(written({"text": text})) == [("R174", "`text` is bytes that are not UTF-8 (0xff)")]
     days = pa.array([0, 2**30, None], pa.int32()).view(pa.date32())
     assert read(written({"day": days}))[1] == ("R174", "`day` is a day beyond the years 1 to 9999")
 
@@ -177,7 +188,11 @@ class Counting(io.BytesIO):
 
 def test_only_columns_that_are_needed_are_read():
     chance = random.Random(1)
-    columns = {"id": list(range(20_000)), "blob": [chance.randbytes(40).hex() for _ in range(20_000)], "a.b": [1] * 20_000}
+    columns = {
+        "id": list(range(20_000)),
+        "blob": [chance.randbytes(40).hex() for _ in range(20_000)],
+        "a.b": [1] * 20_000,
+    }
     data = written(columns)
     stream = Counting(data)
     assert read(stream, needs=Needs({"id": None, "absent": None}))[1] == {"id": 1}
@@ -192,7 +207,7 @@ def test_nothing_in_it():
     assert read(written({"a": pa.array([], pa.int64())})) == []
 
 
-def failed(data, limits=Limits()):
+def failed(data, limits=USUAL):
     with pytest.raises(UnitError) as raised:
         read(data, limits)
     return raised.value.code, raised.value.message, raised.value.help
@@ -211,7 +226,9 @@ def test_files_that_are_damaged():
 
 
 def test_a_page_whose_checksum_fails():
-    data = bytearray(written({"a": list(range(1000))}, compression="none", use_dictionary=False, write_page_checksum=True))
+    data = bytearray(
+        written({"a": list(range(1000))}, compression="none", use_dictionary=False, write_page_checksum=True)
+    )
     data[4000] ^= 1
     assert failed(bytes(data)) == (
         "R171",
@@ -239,7 +256,10 @@ def test_pages_that_lie():
         "R172", "a page of `a` has 8,191 bytes, the limit is 5,000", "if it is right, raise `limits.page`",
     )  # fmt: skip
     data[at : at + 2] = b"\xff\x7f"  # a negative number
-    assert failed(bytes(data))[:2] == ("R171", "the Parquet file is damaged: a page of `a` at byte 4 lies about its size")
+    assert failed(bytes(data))[:2] == (
+        "R171",
+        "the Parquet file is damaged: a page of `a` at byte 4 lies about its size",
+    )
     data[at : at + 2] = honest
     assert read(bytes(data)) == [{"a": "x" * 3000}]
 
@@ -307,7 +327,9 @@ def test_damage_never_ends_the_process():
                 refused += 1
         print(fine + refused)
     """)
-    child = subprocess.run([sys.executable, "-c", program, str(__file__).rpartition("/")[0]], capture_output=True, text=True)
+    child = subprocess.run(
+        [sys.executable, "-c", program, str(__file__).rpartition("/")[0]], capture_output=True, text=True
+    )
     assert (child.returncode, child.stdout) == (0, "1000\n"), child.stderr[-2000:]
 
 

@@ -9,12 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.errors import UnitError
+from engine.errors import OptionError, RecordError, UnitError
 from engine.kinds import Limits, Needs
+from engine.language.frames import Context
+from engine.language.grammar import parse_mapping
 from engine.language.paths import Path
+from engine.language.scopes import vars_shape
+from engine.language.shapes import ANY
+from engine.language.typing import check_map
+from engine.options import build_component
 from engine.parsers import _document, _lines
 from engine.parsers.xml import Xml
 from engine.records import Damage, Leaf
+from engine.registry import resolvers
+from engine.rows.mapper import RowMapper
+from engine.rows.needs import needs_of
 
 
 class Drip(io.BytesIO):
@@ -66,7 +75,7 @@ NAMES = st.sampled_from(["b", "c", "d", "e-f"])
 TEXTS = st.sampled_from(["", "t", " 07 ", "a &amp; b", "&#65;&#x42;&lt;", "5\" x > y'", "\n ", "\u00e9\u4e16", "\r\nx\ry", "]]"])
 ATTRIBUTES = st.dictionaries(
     st.sampled_from(["i", "j-k", "x"]),
-    st.sampled_from(['"1"', "'2'", '"a>b"', "'\"'", '"\'"', '"&amp;&#10;"', '" l\n m"', '""', '"\u00fc"']),
+    st.sampled_from(['"1"', "'2'", "'&lt;1'", '"a>b"', "'\"'", '"\'"', '"&amp;&#10;"', '" l\n m"', '""', '"\u00fc"']),
     max_size=3,
 )
 BLANKS = st.sampled_from(["", "", "\n  ", " "])
@@ -105,7 +114,8 @@ SIZES = st.sampled_from([1, 3, 17, 64, 1 << 20])
 @settings(max_examples=400, deadline=None)
 @given(DOCUMENTS, READS, LISTS, TEXT_ONLY, SIZES)
 def test_what_is_read_past_the_events_is_what_the_events_give(body, reads, lists, texts, size):
-    data = f"<w><a>\n{body}</a></w>"
+    alike = body.replace(">t", ">").replace('"1"', '"&gt;"')
+    data = f"<w><a>\n{body}{alike}</a></w>"
     needs = Needs(reads, lists, texts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_document, "FIRST", 8)
@@ -345,3 +355,128 @@ def test_a_tag_without_end_is_not_held():
         list(Xml(record_path=Path.parse("a.b")).batches(Endless(), Limits(record=1 << 18)))
     assert caught.value.code == "R147"
     assert caught.value.message == "a tag or comment that begins at byte 3 is over 262,144 bytes"
+
+
+# --- what the mapping reads, and uses as lists
+
+
+class Collected:
+    """A report that fails the test with the first error."""
+
+    def __call__(self, code, pointer, message, help="", level="error", **more):
+        assert level == "warning", (code, pointer, message)
+
+    def secret(self, text, pointer):
+        return text
+
+    def broken(self, pointer):
+        return False
+
+    refused = broken
+
+
+def needs_of_map(*steps):
+    """The needs of steps as a spec says them."""
+    said = [{"type": "map", **step} if "type" not in step else step for step in steps]
+    return needs_of([build_component("step", step, (), Collected()) for step in said])
+
+
+@pytest.mark.parametrize(
+    ("steps", "reads", "lists", "texts"),
+    [
+        ([{"fields": {"x": "a.b[0].c"}}], {"a": {"b": {"c": None}}}, {"a": {"b": {}}}, {}),
+        ([{"fields": {"x": {"each": "a.b", "fields": {"y": "c", "z": "$parent.d"}}}}], {"a": {"b": {"c": None}}, "d": None}, {"a": {"b": {}}}, {}),
+        ([{"fields": {"x": "orders[*].lines[*].sku"}}], {"orders": {"lines": {"sku": None}}}, {"orders": {"[]": {"lines": {}}}}, {}),
+        ([{"fields": {"x": "a[?b == 'c'] | [0].d"}}], {"a": {"b": None, "d": None}}, {"a": {}}, {}),
+        ([{"fields": {"x": "*.x[0]"}}], {"*": {"x": None}}, {"*": {"x": {}}}, {}),
+        ([{"fields": {"x": "a[*].b.c[]"}}], {"a": {"b": {"c": None}}}, {"a": {"[]": {"b": {"c": {}}}}}, {}),
+        ([{"fields": {"x": "=sum(int(i.q) for i in l.m if i.k)"}}], {"l": {"m": {"q": None, "k": None}}}, {"l": {"m": {}}}, {"l": {"m": {"q": {}}}}),
+        ([{"fields": {"x": "=count(o.p)", "y": "=a in b.c"}}], {"o": {"p": None}, "a": None, "b": {"c": None}}, {"o": {"p": {}}, "b": {"c": {}}}, {}),
+        ([{"fields": {"x": {"source": "a", "resolver": ["first", "int"]}, "y": {"source": "b", "resolver": "length"}}}], {"a": None, "b": None}, {"a": {}}, {"b": {}}),
+        ([{"fields": {"x": "a"}}, {"type": "explode", "each": "x"}, {"fields": {"y": "z[1]", "r": "$root.t[0]"}}], {"a": None, "t": None}, {"a": {"[]": {"z": {}}}, "t": {}}, {}),
+        ([{"pass_through": True, "fields": {"x": "b[0]"}}], None, {"b": {}}, {}),
+        ([{"fields": {"x": "@"}}], None, {}, {}),
+        ([{"fields": {"x": {"source": "a.b", "resolver": "int"}, "y": "c"}}], {"a": {"b": None}, "c": None}, {}, {"a": {"b": {}}}),
+        ([{"fields": {"x": {"source": "a.b", "resolver": "int"}, "y": "a"}}], {"a": None}, {}, {}),
+        ([{"fields": {"x": {"source": "a", "fields": {"y": {"value": 1}}}}}], {"a": {}}, {}, {}),
+        ([{"type": "filter", "where": "present(a)", "else": "reject", "message": "{record.b}"}, {"fields": {"x": "c"}}], {"a": None, "b": None, "c": None}, {}, {}),
+    ],
+)  # fmt: skip
+def test_what_steps_read(steps, reads, lists, texts):
+    assert needs_of_map(*steps) == (reads, lists, texts)
+
+
+def mapped(data, fields, **more):
+    """Records of a document through a map, or the codes that they are rejected with."""
+    mapping = parse_mapping({"fields": fields}, (), Collected())
+    parser = Xml(record_path=Path.parse("a.b")).bound(needs_of_map({"fields": fields}))
+    maps = RowMapper(check_map(mapping, ANY, vars_shape({}), Collected()), Context({}, {}, {}))
+    out = []
+    for batch in parser.batches(io.BytesIO(f"<a>{data}</a>".encode()), Limits()):
+        made = maps(batch)
+        out += [*made.records, *[[each.code for each in reject.errors] for reject in made.rejects]]
+    return out
+
+
+def test_an_element_with_attributes_is_its_text_where_a_text_is_wanted():
+    data = '<b><p c="EUR">1.50</p><q c="x">2</q><e c="1"/><n>A</n><r c="x">2</r></b>'
+    fields = {
+        "whole": "p",
+        "number": {"source": "p", "resolver": "decimal"},
+        "attribute": "p.@c",
+        "text": "p.#text",
+        "plain": "n.#text",
+        "sum": "=decimal(p) + int(q)",
+        "joined": '=join([p, q], "-")',
+        "same": '=p == "1.50"',
+        "plus": '=n + q',
+        "one": {"source": "q", "one_of": ["2", "3"]},
+        "short": {"source": "p", "max_length": 4},
+        "empty": {"source": "e", "resolver": "int", "default": 0},
+        "found": "r[?@ == '2'] | [0].#text",
+        "looked": {"source": "n", "resolver": {"type": "lookup", "table": {"A": "yes"}}},
+        "picked": {"source": "q", "resolver": {"type": "lookup", "table": {"2": "two"}}},
+        "none": {"source": "q", "resolver": {"type": "null_if", "values": "2"}, "default": "-"},
+        "length": {"source": "p", "resolver": "length"},
+    }
+    (made,) = mapped(data, fields)
+    assert made["whole"] == {"@c": "EUR", "#text": "1.50"}
+    del made["whole"], made["one"], made["short"]
+    assert {name: str(value) for name, value in made.items()} == {
+        "number": "1.50", "attribute": "EUR", "text": "1.50", "plain": "A", "sum": "3.50", "joined": "1.50-2", "same": "True",
+        "plus": "A2", "empty": "0", "found": "2", "looked": "yes", "picked": "two", "none": "-", "length": "4",
+    }  # fmt: skip
+    assert mapped(data, {"x": {"source": "q", "one_of": ["3"]}, "y": {"source": "p", "pattern": "[0-9]+"}}) == [["R231", "R232"]]
+
+
+def test_lists_are_lists_in_every_record():
+    data = "<b><l><i>1</i></l></b><b><l><i>1</i><i>2</i></l></b><b><l/></b><b><l> </l></b><b/><b><i/></b>"
+    fields = {"n": "=count(l.i)", "all": {"each": "l.i", "resolver": "int"}, "first": "l.i[0]"}
+    assert mapped(data, fields) == [
+        {"n": 1, "all": [1], "first": "1"},
+        {"n": 2, "all": [1, 2], "first": "1"},
+        {"n": 0, "all": []},
+        {"n": 0, "all": []},
+        {"n": 0},
+        {"n": 0},
+    ]
+
+
+def test_a_text_that_is_no_xml():
+    with pytest.raises(RecordError) as caught:
+        resolvers()["xml"].function("<a><b></a>")
+    assert (caught.value.code, caught.value.message) == (
+        "R225",
+        "`<a><b></a>`: not XML: mismatched tag in line 1 (byte 8)",
+    )
+
+
+def test_what_is_said_of_mixed_text():
+    ((value, _),) = read("<a><b>Steel <i>lamp</i></b></a>")
+    assert value[:2] == ("R141", "`<b>` is mixed: text stands beside `<i>`")
+
+
+def test_a_record_path_that_is_none():
+    with pytest.raises(OptionError) as caught:
+        Xml(record_path=Path.parse("a[0].b"))
+    assert caught.value.message == "`a[0].b` is no path of names"

@@ -49,16 +49,16 @@ class Server:
         self.process = None
         self.trust()
 
-    def trust(self):
-        """Note the server's key as the one that clients know."""
-        with open(f"{self.host_key}.pub") as public, open(self.known_hosts, "w") as known:
-            known.write(f"[127.0.0.1]:{self.port} {' '.join(public.read().split()[:2])}\n")
+    def trust(self, port=None):
+        """Note the server's key as the one that clients know, also at the port of a proxy before it."""
+        with open(f"{self.host_key}.pub") as public, open(self.known_hosts, "a") as known:
+            known.write(f"[127.0.0.1]:{port or self.port} {' '.join(public.read().split()[:2])}\n")
 
     def words(self):
         raise NotImplementedError
 
     def start(self):
-        self.log = open(os.path.join(self.folder, "log"), "ab")
+        self.log = open(os.path.join(self.folder, "log"), "ab")  # noqa: SIM115 - closed by `stop`
         self.process = subprocess.Popen(
             self.words(), stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -68,7 +68,8 @@ class Server:
                 if asked.recv(4) == b"SSH-":
                     return self
             time.sleep(0.02)
-        raise RuntimeError(open(os.path.join(self.folder, "log")).read())
+        with open(os.path.join(self.folder, "log")) as log:
+            raise RuntimeError(log.read())
 
     def stop(self):
         """Kill it with every session that it serves."""
@@ -145,6 +146,13 @@ class OpenSsh(Server):
     @property
     def options(self):
         return {**super().options, "user": "root", "key_file": self.key}
+
+
+class PlainSsh(OpenSsh):
+    """The same as other makes are: without replacing in one step, without syncing, with small requests."""
+
+    def __init__(self, folder):
+        super().__init__(folder, denied="posix-rename,fsync,limits,statvfs")
 
 
 class Rclone(Server):

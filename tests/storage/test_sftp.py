@@ -28,7 +28,6 @@ def beside(name):
 
 
 servers, proxies = beside("sftp_servers"), beside("sftp_proxy")
-PLAIN = "posix-rename,fsync,limits,statvfs"
 FAST = Retry(attempts=5, backoff=Backoff(0.01, 0.05))
 ONCE = Retry(attempts=1)
 
@@ -41,7 +40,7 @@ def openssh(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory):
-    with servers.OpenSsh(tmp_path_factory.mktemp("plain"), denied=PLAIN) as server:
+    with servers.PlainSsh(tmp_path_factory.mktemp("plain")) as server:
         yield server
 
 
@@ -278,10 +277,14 @@ def test_a_full_disk(openssh):
     try:
         store = connect(openssh)
         file = store.staging("disk", ".u.1.part").open("disk/big.csv")
-        with pytest.raises(StoreError) as caught:
+
+        def fill():
             for _ in range(40):
                 file.write(os.urandom(100_000))
             file.close()
+
+        with pytest.raises(StoreError) as caught:
+            fill()
         file.abandon()
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
@@ -299,7 +302,7 @@ def test_a_connection_cut_while_reading_is_resumed(server):
     data = os.urandom(6_000_000)
     put(connect(server), "cut/read.bin", data, root="cut")
     with proxies.Proxy(server.port) as proxy:
-        trust(server, proxy.port)
+        server.trust(proxy.port)
         store = connect(server, port=proxy.port)
         proxy.cut_down = 2_000_000
         assert read(store, "cut/read.bin") == data
@@ -310,7 +313,7 @@ def test_a_connection_cut_while_reading_is_resumed(server):
 def test_a_connection_cut_while_writing_is_resumed(openssh):
     data = os.urandom(6_000_000)
     with proxies.Proxy(openssh.port) as proxy:
-        trust(openssh, proxy.port)
+        openssh.trust(proxy.port)
         store = connect(openssh, port=proxy.port)
         for cut in (50_000, 3_000_000, 5_900_000):
             proxy.cut_up = cut
@@ -325,7 +328,7 @@ def test_a_connection_cut_while_writing_is_resumed(openssh):
 def test_a_server_that_cannot_go_on_writing_says_so(rclone):
     data = os.urandom(6_000_000)
     with proxies.Proxy(rclone.port) as proxy:
-        trust(rclone, proxy.port)
+        rclone.trust(proxy.port)
         store = connect(rclone, port=proxy.port)
         proxy.cut_up = 5_500_000
         with pytest.raises(StoreError):
@@ -339,7 +342,7 @@ def test_a_server_that_cannot_go_on_writing_says_so(rclone):
 def test_what_the_server_lost_is_noticed(openssh):
     """A server that was restarted may have forgotten what it acknowledged."""
     with proxies.Proxy(openssh.port) as proxy:
-        trust(openssh, proxy.port)
+        openssh.trust(proxy.port)
         store = connect(openssh, port=proxy.port)
         file = store.staging("forgot", ".u.1.part").open("forgot/x.bin")
         file.write(b"a" * 1_000_000)
@@ -373,7 +376,7 @@ def test_a_file_that_is_replaced_while_the_connection_is_lost_is_stale(openssh):
     path = Path(openssh.home, "stale.bin")
     path.write_bytes(os.urandom(6_000_000))
     with proxies.Proxy(openssh.port) as proxy:
-        trust(openssh, proxy.port)
+        openssh.trust(proxy.port)
         store = connect(openssh, port=proxy.port)
         with store.open("stale.bin") as file:
             file.read(1000)
@@ -416,12 +419,6 @@ def test_a_silent_server(openssh):
     assert str(caught.value) == (
         f"error[C203]: `127.0.0.1:{port}` did not answer within 0.3 s\n   = help: see whether it is up, or raise `timeout`"
     )
-
-
-def trust(server, port):
-    """The server's key also for the port of a proxy before it."""
-    with open(f"{server.host_key}.pub") as public, open(server.known_hosts, "a") as known:
-        known.write(f"[127.0.0.1]:{port} {' '.join(public.read().split()[:2])}\n")
 
 
 # --- who is let in, and to whom
@@ -577,7 +574,7 @@ def jump_options(jump):
 
 def test_options_that_do_not_go_together():
     with pytest.raises(OptionError, match="`password` stands beside `key_file`"):
-        Sftp(host="h", user="u", password="p", key_file="k")
+        Sftp(host="h", user="u", password=Secret("p"), key_file="k")
     with pytest.raises(OptionError, match="`a b@c:x` is not a host"):
         Sftp(host="h", user="u", jump="a b@c:x")
 
@@ -631,7 +628,10 @@ print(through(50, ".u.3.part") - before)
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed():
-    program = "import sys, engine.storage.sftp; print(sorted({'asyncssh', 'fsspec', 'cryptography'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    program = (
+        "import sys, engine.storage.sftp; print(sorted({'asyncssh', 'fsspec', 'cryptography'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
     assert done.stdout == "[]\n", done.stderr
-

@@ -22,7 +22,7 @@ class Damaged(Exception):
 
 
 @contextmanager
-def damage() -> Iterator[None]:
+def library() -> Iterator[None]:
     """Whatever the library raises over a file means that it cannot read it."""
     try:
         yield
@@ -34,7 +34,7 @@ def opened(file: BinaryIO, shared: Sequence[str] = ()) -> Any:
     """A Parquet file; of the columns `shared` each value is kept once, however often it stands there."""
     import pyarrow.parquet as pq
 
-    with damage():
+    with library():
         return pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False, read_dictionary=list(shared),
                               coerce_int96_timestamp_unit="us", page_checksum_verification=True,
                               schema_depth_limit=DEPTH)  # fmt: skip
@@ -44,7 +44,7 @@ def batches_of(file: Any, group: int, columns: Sequence[str], size: int) -> Iter
     """The rows of a row group, some at a time."""
     batches = file.iter_batches(size, [group], list(columns), use_threads=False)
     while True:
-        with damage():
+        with library():
             rows = next(batches, None)
         if rows is None:
             return
@@ -59,7 +59,7 @@ def inflated(data: bytes, codec: str, size: int) -> bytes | None:
         return data
     if codec not in CODECS:
         return None
-    with damage():
+    with library():
         return pa.Codec(codec).decompress(data, size, asbytes=True)  # type: ignore[no-any-return]
 
 

@@ -52,8 +52,8 @@ class Reader:
         try:
             return self._readers[kind_of(array.type)](array)
         except UnicodeDecodeError as error:
-            byte = error.object[error.start]
-            raise Odd(f"bytes that are not UTF-8 (0x{byte:02x}): `binary: base64` is for such") from error
+            hint = ": set `binary: base64`" if kind_of(array.type) == "binary" else ""
+            raise Odd(f"bytes that are not UTF-8 (0x{error.object[error.start]:02x}){hint}") from error
 
     def one_by_one(self, array: Any) -> list[Value | Odd]:
         """The same where one of them is odd: that one is the exception itself."""

