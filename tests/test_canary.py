@@ -52,12 +52,12 @@ def spec(connection, ends=ENDS, mapping=MAPPING):
 
 def sftp_of(server, **login):
     said = {**server.options, **login}
-    return "type: sftp, " + ", ".join(f"{key}: '{value}'" if key != "port" else f"port: {value}" for key, value in said.items() if value is not None)  # fmt: skip  # noqa: E501
+    return "type: sftp, " + ", ".join(f"{key}: '{value}'" if key != "port" else f"port: {value}" for key, value in said.items() if value is not None)  # fmt: skip
 
 
 def s3_of(server, secret):
     options = server.options
-    return f"type: s3, bucket: {options['bucket']}, endpoint: '{options['endpoint']}', region: us-east-1, key: '{options['key']}', secret: '{secret}'"  # noqa: E501
+    return f"type: s3, bucket: {options['bucket']}, endpoint: '{options['endpoint']}', region: us-east-1, key: '{options['key']}', secret: '{secret}'"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def openssh(tmp_path_factory):
 @pytest.fixture(scope="module")
 def rclone(tmp_path_factory):
     server = sftp.Rclone(tmp_path_factory.mktemp("rclone"))
-    server.password = "canary-command of sftp"
+    server.password = "canary-command of sftp"  # noqa: S105 - what the test searches for
     with fill(server):
         yield server
 
@@ -103,7 +103,7 @@ def web():
             if self.command == "GET":
                 self.wfile.write(body)
 
-        do_HEAD = do_GET
+        do_HEAD = do_GET  # noqa: N815 - the library's name
 
         def log_message(self, *_):
             pass
@@ -216,7 +216,7 @@ def test_sftp_passphrases(capsys, caplog, monkeypatch, openssh, phrase, run):
 
 @sftp.NEEDS_SSHD
 def test_sftp_that_is_not_there(capsys, caplog, monkeypatch, openssh):
-    connection = sftp_of(openssh, port=1, key_file=None, password="${env:SFTP_PASSWORD}")
+    connection = sftp_of(openssh, port=1, key_file=None, password="${env:SFTP_PASSWORD}")  # noqa: S106 - names one
     hold(capsys, caplog, monkeypatch, spec(connection), 6)
     jump = f"jump: {{host: 127.0.0.1, port: {openssh.port}, password: '${{secret:jump}}'}}"
     hold(capsys, caplog, monkeypatch, spec(f"{sftp_of(openssh)}, {jump}"), 7)
@@ -229,7 +229,7 @@ def test_s3_with_a_wrong_secret(capsys, caplog, monkeypatch, rclone_s3, secret):
 
 
 def test_s3_that_is_not_there(capsys, caplog, monkeypatch):
-    connection = "type: s3, bucket: b, endpoint: 'http://127.0.0.1:1', region: r, key: k, secret: '${env:S3_SECRET}', token: '${secret:token}'"  # noqa: E501
+    connection = "type: s3, bucket: b, endpoint: 'http://127.0.0.1:1', region: r, key: k, secret: '${env:S3_SECRET}', token: '${secret:token}'"
     hold(capsys, caplog, monkeypatch, spec(connection), 6)
 
 

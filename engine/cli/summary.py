@@ -140,7 +140,7 @@ def _places(label: str, paths: list[str]) -> Iterator[tuple[str, str]]:
 def _folder(paths: list[str]) -> str:
     """The folder that holds them all; where they are behind a connection they are URLs."""
     if "://" in paths[0]:
-        return os.path.commonprefix(paths).rpartition("/")[0]
+        return os.path.commonprefix(paths).rpartition("/")[0]  # noqa: RUF071 - cut at a folder's end
     return LocalStore("").show(os.path.commonpath([os.path.abspath(path) for path in paths]))
 
 

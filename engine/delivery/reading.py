@@ -8,7 +8,7 @@ import io
 import time
 from typing import Any, BinaryIO, Final, Protocol
 
-from engine.errors import ChangedError
+from engine.errors import ChangedError, EngineError
 from engine.kinds import Stat, Store
 from engine.storage.refusals import store_error
 
@@ -40,7 +40,7 @@ class Reading(io.RawIOBase):
         super().__init__()
         self._store = store
         self._stat = stat
-        self._file = store.open(stat.path, stat)
+        self._file = self._opened()
         self._others: list[BinaryIO] = []
         self._digest = hashlib.sha256()
         self._front = piece.front if piece else b""
@@ -49,6 +49,12 @@ class Reading(io.RawIOBase):
         self.bytes = 0
         if piece and piece.start:
             self._file.seek(piece.start)
+
+    def _opened(self) -> BinaryIO:
+        try:
+            return self._store.open(self._stat.path, self._stat)
+        except OSError as error:
+            raise self._refusal(error) from error
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes."""
@@ -77,9 +83,13 @@ class Reading(io.RawIOBase):
         try:
             return self._file.read(size)
         except OSError as error:
-            if error.errno == errno.ESTALE:
-                raise self._changed() from error
-            raise store_error(error, self._store.show(self._stat.path)) from error
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: OSError) -> EngineError:
+        """What a store refused while it was asked for the file or its bytes."""
+        if error.errno == errno.ESTALE:
+            return self._changed()
+        return store_error(error, self._store.show(self._stat.path))
 
     def readinto(self, buffer: Any) -> int:
         """The next bytes, into a buffer."""
@@ -107,7 +117,7 @@ class Reading(io.RawIOBase):
 
     def beside(self) -> BinaryIO | None:
         """The file once more, to be read in any order while this one's place stays; None where it is not at hand."""
-        other = self._store.open(self._stat.path, self._stat)
+        other = self._opened()
         if isinstance(other, io.BufferedReader):
             self._others.append(other)
             return other
@@ -128,7 +138,9 @@ class Reading(io.RawIOBase):
 
 
 def settle(stat: Stat) -> None:
-    """Wait until a change of the file could no longer hide behind the same time."""
+    """Wait until a change of the file could no longer hide behind the same time; a store's own mark hides none."""
+    if stat.etag:
+        return
     grain = SECOND if stat.mtime_ns % SECOND == 0 else FRESH
     age = time.time_ns() - stat.mtime_ns
     if 0 <= age < grain:

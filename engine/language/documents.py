@@ -34,12 +34,15 @@ class Document:
         self.fed = 0
         self._lines = 0
         self._ended_in_return = False
+        self._in_cdata = False
         self._failed = expat.ExpatError
         self._expat = expat.ParserCreate(encoding or None)
         self._expat.buffer_text = True
         self._expat.ordered_attributes = True
         self._expat.StartDoctypeDeclHandler = self._refuse_type
         self._expat.XmlDeclHandler = self._declare
+        self._expat.StartCdataSectionHandler = self._enter_cdata
+        self._expat.EndCdataSectionHandler = self._leave_cdata
         before = "".join(f"<{written}>" for _, written in behind).encode(encoding or "utf-8")
         self._expat.Parse(before)
         self._origin, self._line = offset - len(before), line
@@ -95,6 +98,17 @@ class Document:
     def waiting(self) -> int:
         """Bytes of a tag or comment whose end has not come."""
         return self._origin + self.fed - self.at
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was fed ended between two tags, or in plain text."""
+        return not self.waiting and not self._in_cdata
+
+    def _enter_cdata(self) -> None:
+        self._in_cdata = True
+
+    def _leave_cdata(self) -> None:
+        self._in_cdata = False
 
     def _malformed(self, error: Any) -> UnitError:
         from xml.parsers.expat import errors

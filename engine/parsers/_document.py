@@ -85,7 +85,13 @@ class Reading:
 
     def _may_jump(self) -> bool:
         """Whether records can be read as pieces of text from here on."""
-        if self._walk.inside or not self._tag or not self._walk.open or self._pieces is None or self._document.waiting:
+        if (
+            self._walk.inside
+            or not self._tag
+            or not self._walk.open
+            or self._pieces is None
+            or not self._document.settled
+        ):
             return False
         return self._names.kept or all(scope is self._walk.scopes[1] for scope in self._walk.scopes[2:])
 

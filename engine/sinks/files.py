@@ -70,6 +70,8 @@ class Files(Sink):
     content_type: Annotated[str, Doc("The media type that the store keeps (S3); by the formatter unless given.")] = ""
 
     def __post_init__(self) -> None:
+        if self.path.text.lower().endswith(".zip"):
+            raise OptionError("S209", "zip files are read, not written", "write `.gz`, or `.zst`")
         names_part = any((slot.root, slot.key) == ("unit", PART) for slot in self.path.slots)
         if self.roll and not names_part:
             raise OptionError("S209", "`roll` makes several files, and `path` gives them one name",

@@ -194,13 +194,16 @@ async def _untrusted(login: Login, tunnel: asyncssh.SSHClientConnection | None, 
             key = await asyncssh.get_server_host_key(login.host, login.port, tunnel=tunnel or (), config=None)
     except (asyncssh.Error, OSError, TimeoutError):
         return None
-    known, *_ = asyncssh.match_known_hosts(_known_hosts(login), login.host, "", login.port)
-    if key is None or key in known:
+    known, _, revoked, *_ = asyncssh.match_known_hosts(_known_hosts(login), login.host, "", login.port)
+    if key is None or (key in known and key not in revoked):
         return None
     where = login.known_hosts or USER_HOSTS
     name = login.host if login.port == SSH_PORT else f"[{login.host}]:{login.port}"
     line = f"{name} {key.export_public_key().decode().strip()}"
     shown = f"{key.get_algorithm()} {key.get_fingerprint()}"
+    if key in revoked:
+        message = f"the host key of `{login.place}` is revoked in `{where}`: {shown}"
+        return AccessError("A111", message, "whoever has it is not the server any more: ask its owner for the new one")
     if known:
         message = f"the host key of `{login.place}` changed: it is {shown}, `{where}` has {_listed(known)}"
         help = (

@@ -30,6 +30,9 @@ class Stdout(Connection):
 class StdoutStore(LocalStore):
     """Stages like a folder, and publishes by writing to standard output; what was written is staged no more."""
 
+    is_broken: ClassVar[bool] = False
+    """Whether somebody closed the pipe that this process writes to."""
+
     @property
     def address(self) -> Mapping[str, str]:
         """The folder in which it waits."""
@@ -47,13 +50,19 @@ class StdoutStore(LocalStore):
         """Write the file out and remove it."""
         if not self.exists(output["staged"]):
             return
+        if StdoutStore.is_broken:  # what stands in its place takes everything
+            raise _unread()
         try:
             with open(self.full(output["staged"]), "rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         except BrokenPipeError as error:
+            StdoutStore.is_broken = True
             # the interpreter would complain once more when it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            message, help = "nobody reads standard output any more", "run again: the unit is written then"
-            raise StoreError("C106", message, help) from error
+            raise _unread() from error
         self.remove(output["staged"])
+
+
+def _unread() -> StoreError:
+    return StoreError("C106", "nobody reads standard output any more", "run again: the unit is written then")

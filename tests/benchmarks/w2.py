@@ -41,7 +41,10 @@ mapping:
 sink: {type: files, path: "out/{unit.stem}.jsonl"}
 """
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "w2_peer.py")
-WORDS = [*("red blue green steel cotton wool shirt lamp chair boot glove cable".split()), '"quoted"', "é"]
+WORDS = [
+    *("red", "blue", "green", "steel", "cotton", "wool", "shirt", "lamp", "chair", "boot", "glove", "cable"),
+    *('"quoted"', "é"),
+]
 
 
 def item(chance: random.Random) -> str:

@@ -4,6 +4,7 @@ import io
 import time
 import tracemalloc
 import xml.etree.ElementTree as ET
+from collections import deque
 
 import pytest
 from hypothesis import given, settings
@@ -37,7 +38,10 @@ class Drip(io.BytesIO):
         return super().read(min(size, self.size) if size >= 0 else self.size)
 
 
-def read(data, path="a.b", needs=Needs(), limits=Limits(), size=1 << 20, **options):
+NO_LIMITS, ALL = Limits(), Needs()
+
+
+def read(data, path="a.b", needs=ALL, limits=NO_LIMITS, size=1 << 20, **options):
     """Records and what is known of their places."""
     parser = Xml(record_path=Path.parse(path) if path else None, **options).bound(needs)
     data = data if isinstance(data, bytes) else data.encode()
@@ -72,7 +76,9 @@ def events_only(data, *args, **more):
 
 
 NAMES = st.sampled_from(["b", "c", "d", "e-f"])
-TEXTS = st.sampled_from(["", "t", " 07 ", "a &amp; b", "&#65;&#x42;&lt;", "5\" x > y'", "\n ", "\u00e9\u4e16", "\r\nx\ry", "]]"])
+TEXTS = st.sampled_from(
+    ["", "t", " 07 ", "a &amp; b", "&#65;&#x42;&lt;", "5\" x > y'", "\n ", "\u00e9\u4e16", "\r\nx\ry", "]]"]
+)
 ATTRIBUTES = st.dictionaries(
     st.sampled_from(["i", "j-k", "x"]),
     st.sampled_from(['"1"', "'2'", "'&lt;1'", '"a>b"', "'\"'", '"\'"', '"&amp;&#10;"', '" l\n m"', '""', '"\u00fc"']),
@@ -86,7 +92,9 @@ ODD = st.sampled_from(["", "", "", "", "<!-- </b> <b> -->", "<?p <b>?>", "<![CDA
 def elements(draw, name=NAMES, depth=3):
     """One element as text."""
     tag = draw(name)
-    said = "".join(f"{draw(st.sampled_from([' ', '  ', chr(10)]))}{key}={value}" for key, value in draw(ATTRIBUTES).items())
+    said = "".join(
+        f"{draw(st.sampled_from([' ', '  ', chr(10)]))}{key}={value}" for key, value in draw(ATTRIBUTES).items()
+    )
     kind = draw(st.integers(0, 3))
     if kind == 0:
         return f"<{tag}{said}{draw(BLANKS)}/>"
@@ -102,7 +110,9 @@ DOCUMENTS = st.lists(
 ).map("\n".join)
 READS = st.one_of(
     st.none(),
-    st.dictionaries(st.sampled_from(["b", "c", "d", "e-f", "@i", "*"]), st.sampled_from([None, {}, {"c": None, "@x": None}])),
+    st.dictionaries(
+        st.sampled_from(["b", "c", "d", "e-f", "@i", "*"]), st.sampled_from([None, {}, {"c": None, "@x": None}])
+    ),
 )
 LISTS = st.dictionaries(
     st.sampled_from(["b", "c", "d", "*"]), st.sampled_from([{}, {"c": {}}, {"[]": {"d": {}}}, {"*": {}}]), max_size=2
@@ -111,7 +121,7 @@ TEXT_ONLY = st.dictionaries(st.sampled_from(["c", "d"]), st.just({}), max_size=2
 SIZES = st.sampled_from([1, 3, 17, 64, 1 << 20])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(DOCUMENTS, READS, LISTS, TEXT_ONLY, SIZES)
 def test_what_is_read_past_the_events_is_what_the_events_give(body, reads, lists, texts, size):
     alike = body.replace(">t", ">").replace('"1"', '"&gt;"')
@@ -144,7 +154,7 @@ def oracle(element):
 def test_records_are_what_another_library_gives(body):
     data = f"<a>{body}</a>"
     wanted = []
-    for element in ET.fromstring(data):
+    for element in ET.fromstring(data):  # noqa: S314 - it is ours
         mixed = any(
             (each.text or "").strip(" \t\r\n") or any((child.tail or "").strip(" \t\r\n") for child in each)
             for each in element.iter()
@@ -155,7 +165,7 @@ def test_records_are_what_another_library_gives(body):
     assert ["R141" if value[:1] == ("R141",) else value for value in records(data)] == wanted
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.text("<>/ab ='\"&;!-[]?\n", max_size=40), SIZES)
 def test_any_text_is_read_or_refused_the_same_way(body, size):
     data = f"<a><b>{body}</b><b>x</b></a>"
@@ -190,7 +200,9 @@ def test_a_declared_encoding_is_read_with_places_in_its_bytes(codec):
     text = f'<?xml version="1.0" encoding="{codec[:6] if codec.startswith("utf") else codec}"?>\n<a><b>\u00e9</b>\n<b x="1"/></a>'
     found = read(text.encode(codec))
     assert [value for value, _ in found] == ["\u00e9", ("dict", [("@x", "1")])]
-    assert [place.raw.decode(codec.replace("utf-16", "utf-16-le") if codec == "utf-16" else codec) for _, place in found] == [
+    assert [
+        place.raw.decode(codec.replace("utf-16", "utf-16-le") if codec == "utf-16" else codec) for _, place in found
+    ] == [
         "<b>\u00e9</b>",
         '<b x="1"/>',
     ]
@@ -217,9 +229,7 @@ def test_lines_go_on_over_both_ways():
 # --- namespaces
 
 
-SPACES = (
-    '<p:a xmlns:p="urn:1" xmlns="urn:2" xmlns:q="urn:3"><p:b q:i="1" j="2"><c/><q:c/><p:d xml:lang="en">t</p:d></p:b></p:a>'
-)
+SPACES = '<p:a xmlns:p="urn:1" xmlns="urn:2" xmlns:q="urn:3"><p:b q:i="1" j="2"><c/><q:c/><p:d xml:lang="en">t</p:d></p:b></p:a>'
 
 
 @pytest.mark.parametrize(
@@ -337,8 +347,7 @@ def test_memory_stays_flat_over_a_record_without_end():
 
     tracemalloc.start()
     with pytest.raises(UnitError):
-        for batch in Xml(record_path=Path.parse("a.b")).batches(Endless(), Limits(record=1 << 20)):
-            assert batch.values
+        deque(Xml(record_path=Path.parse("a.b")).batches(Endless(), Limits(record=1 << 20)), 0)
     assert tracemalloc.get_traced_memory()[1] < 12 * 2**20
     tracemalloc.stop()
 
@@ -429,7 +438,7 @@ def test_an_element_with_attributes_is_its_text_where_a_text_is_wanted():
         "sum": "=decimal(p) + int(q)",
         "joined": '=join([p, q], "-")',
         "same": '=p == "1.50"',
-        "plus": '=n + q',
+        "plus": "=n + q",
         "one": {"source": "q", "one_of": ["2", "3"]},
         "short": {"source": "p", "max_length": 4},
         "empty": {"source": "e", "resolver": "int", "default": 0},
@@ -446,7 +455,9 @@ def test_an_element_with_attributes_is_its_text_where_a_text_is_wanted():
         "number": "1.50", "attribute": "EUR", "text": "1.50", "plain": "A", "sum": "3.50", "joined": "1.50-2", "same": "True",
         "plus": "A2", "empty": "0", "found": "2", "looked": "yes", "picked": "two", "none": "-", "length": "4",
     }  # fmt: skip
-    assert mapped(data, {"x": {"source": "q", "one_of": ["3"]}, "y": {"source": "p", "pattern": "[0-9]+"}}) == [["R231", "R232"]]
+    assert mapped(data, {"x": {"source": "q", "one_of": ["3"]}, "y": {"source": "p", "pattern": "[0-9]+"}}) == [
+        ["R231", "R232"]
+    ]
 
 
 def test_lists_are_lists_in_every_record():

@@ -466,6 +466,17 @@ def test_a_changed_host_key(openssh, tmp_path, kind):
 
 
 @servers.NEEDS_SSHD
+def test_a_revoked_host_key(openssh, tmp_path):
+    known = tmp_path / "known"
+    known.write_text(Path(openssh.known_hosts).read_text() + f"@revoked * {public(openssh.host_key)}\n")
+    assert refusal(openssh, known_hosts=str(known)) == (
+        f"error[A111]: the host key of `127.0.0.1:{openssh.port}` is revoked in `{known}`: ssh-ed25519"
+        f" {fingerprint(openssh.host_key)}\n"
+        "   = help: whoever has it is not the server any more: ask its owner for the new one"
+    )
+
+
+@servers.NEEDS_SSHD
 def test_the_users_own_known_hosts(openssh, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert "A110" in refusal(openssh, known_hosts="")
