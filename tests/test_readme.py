@@ -11,6 +11,7 @@ from engine.cli.summary import EXIT_NAMES
 with open("README.md", encoding="utf-8") as file:
     README = file.read()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+YAML = [text for kind, text in BLOCKS if kind == "yaml"]
 PLAIN = [text for kind, text in BLOCKS if not kind]
 RUN_ID = re.compile(r"\d{8}T\d{6}-[0-9a-f]{6}")
 
@@ -39,14 +40,14 @@ def test_the_diagnosis(ran):
 
 
 def test_the_spec_is_the_file():
-    shown, _ = [text for kind, text in BLOCKS if kind == "yaml"]
+    shown = YAML[0]
     with open("pipelines/inventory-csv.yaml", encoding="utf-8") as spec:
         assert spec.read().split("\n", 1)[1] == shown
 
 
-def test_the_excerpt_is_of_the_file():
-    _, shown = [text for kind, text in BLOCKS if kind == "yaml"]
-    with open("pipelines/order-lines.yaml", encoding="utf-8") as spec:
+@pytest.mark.parametrize(("shown", "file"), zip(YAML[1:], ["order-lines", "feed-to-lake"], strict=True))
+def test_the_excerpt_is_of_the_file(shown, file):
+    with open(f"pipelines/{file}.yaml", encoding="utf-8") as spec:
         lines = {" ".join(line.split()) for line in spec}
     assert [line for line in shown.splitlines() if " ".join(line.split()) not in lines] == []
 

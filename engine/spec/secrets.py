@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import subprocess
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any, Final, get_origin
@@ -64,6 +63,8 @@ def of_command(name: str) -> str:
 @cache
 def _asked(command: str, name: str) -> str:
     """The answer of a command, asked once a process; its output is not quoted: it may hold the secret."""
+    import subprocess  # 8 ms
+
     help = f"run the command of {COMMAND} with `{name}` by hand and see"
     try:
         words = [*shlex.split(command), name]

@@ -1,7 +1,9 @@
 """Archives on another connection, archived files that go away after a time, steps that are cut off."""
 
+import importlib.util
 import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from engine.delivery import archive as archiving
 from engine.delivery.journal import Journal
 from engine.errors import StoreError
 from engine.storage.local import LocalStore
+from engine.storage.s3 import S3
 
 A, B = "sku,qty\na,1\n", "sku,qty\nb,2\n"
 BAD = "sku,qty\nc,x\nd,4\n"
@@ -256,3 +259,54 @@ def test_a_version_that_was_archived_under_another_name_goes_too(project):
     project.clock += timedelta(days=31)
     assert project.run().expired == 2
     assert project.tree("done") == {}
+
+
+# --- over a bucket -------------------------------------------------------------------------------------------
+
+
+def beside(name):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parents[1] / "storage" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+servers = beside("servers")
+
+
+@servers.NEEDS_RCLONE
+def test_an_archive_in_a_bucket_and_parts_from_it(project, tmp_path_factory, monkeypatch):
+    server = servers.Rclone(tmp_path_factory.mktemp("s3")).start()
+    try:
+        over_a_bucket(project, server.options, monkeypatch)
+    finally:
+        server.stop()
+
+
+def over_a_bucket(project, options, monkeypatch):
+    monkeypatch.setenv("KEY", options["key"])
+    monkeypatch.setenv("SECRET", options["secret"])
+    lake = {**options, "type": "s3", "key": "${env:KEY}", "secret": "${env:SECRET}"}
+    ends = {"lake": lake, "drop": {"type": "local", "base": "drop"}, "vault": {"type": "local", "base": "vault"}}
+    store = S3(**options).store("")
+
+    def there():
+        return [stat.path for stat in store.glob("**/*.csv")]
+
+    rows = "sku,qty\n" + "".join(f"s{number},{number}\n" for number in range(20_000))
+    write(project, connections=ends, archive={"connection": "lake", **MOVES}, limits={"max_rejects": 0})
+    put(project, "a.csv", BAD)
+    put(project, "big.csv", rows)
+    assert codes(project.run()) == {"in/a.csv": "D201"}
+    assert (project.tree("drop"), there()) == ({}, ["error/a.csv", "success/big.csv"])
+    assert codes(project.run()) == {"in/a.csv": "D203"}  # waits in the bucket, and is taken from there
+    write(project, connections=ends, archive={"connection": "lake", **MOVES}, limits={"max_rejects": 1})
+    assert statuses(project.run()) == {"in/a.csv": "committed"}
+    assert there() == ["partial/a.csv", "success/big.csv"]
+    project.write("back", connections=ends, archive={"connection": "vault", **MOVES},
+                  source={"type": "files", "path": "success/*.csv", "connection": "lake", "split": "64KiB"},
+                  sink={"type": "files", "path": "parts/{unit.stem}-{unit.part}.jsonl"})  # fmt: skip
+    assert set(statuses(project.run("back")).values()) == {"committed"}
+    assert (there(), project.tree("vault")) == (["partial/a.csv"], {"success/big.csv": rows.encode()})
+    assert sum(data.count(b"\n") for data in project.tree("parts").values()) == 20_000
+    assert (project.run("back").units, project.keys("back")) == ([], [])
