@@ -45,7 +45,7 @@ def test_the_spec_is_the_file():
         assert spec.read().split("\n", 1)[1] == shown
 
 
-@pytest.mark.parametrize(("shown", "file"), zip(YAML[1:], ["order-lines", "feed-to-lake"], strict=True))
+@pytest.mark.parametrize(("shown", "file"), [*zip(YAML[1:], ["order-lines", "feed-to-lake"], strict=True)])
 def test_the_excerpt_is_of_the_file(shown, file):
     with open(f"pipelines/{file}.yaml", encoding="utf-8") as spec:
         lines = {" ".join(line.split()) for line in spec}

@@ -81,7 +81,7 @@ class Shapes:
             return self._pieces.one(part + close, escapes=self._escapes)
         hidden = _QUOTED.sub(_without_quotes, part)
         cut = hidden.replace(">", '"').replace("<", '"').split('"')
-        key = (hidden.encode().translate(None, OTHERS), *cut[1::2])
+        key: Key = (hidden.encode().translate(None, OTHERS), *cut[1::2])
         make = self._known.get(key) or self._learned(key, cut, close)
         if make is None:
             return self._pieces.one(part + close, escapes=self._escapes)
