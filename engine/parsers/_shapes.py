@@ -28,11 +28,10 @@ ATTRIBUTE: Final = "attribute"
 TEXT: Final = "text"
 BETWEEN: Final = "between"
 
-_QUOTED: Final = re.compile('>[^<"]*"[^<]*')
-"""Text with a quote in it; what else looks like that (an attribute that holds `>`) has no shape then."""
 _MARKED: Final = re.compile(f"{MARK}([0-9]+){MARK}")
 
-Key = tuple[bytes | str, ...]
+Key = tuple[bytes, str]
+"""The signs, and the markup between them."""
 Make = Callable[[Sequence[str]], Value]
 
 
@@ -62,7 +61,7 @@ class Shapes:
         try:
             for raw, part in zip(data.split(end)[:-1], text.split(close), strict=False):
                 cut = part.replace(">", '"').replace("<", '"').split('"')
-                make = known.get((raw.translate(None, OTHERS), *cut[1::2]))
+                make = known.get((raw.translate(None, OTHERS), '"'.join(cut[1::2])))
                 if make is None:
                     values.append(self._otherwise(part, close))
                     continue
@@ -79,13 +78,13 @@ class Shapes:
         """A record whose shape is not known as it stands: quotes in its text may hide it, or it is to be learned."""
         if QUOTE in part or MARK in part:
             return self._pieces.one(part + close, escapes=self._escapes)
-        hidden = _QUOTED.sub(_without_quotes, part)
+        hidden = _with_quotes_hidden(part)
         cut = hidden.replace(">", '"').replace("<", '"').split('"')
-        key: Key = (hidden.encode().translate(None, OTHERS), *cut[1::2])
+        key = hidden.encode().translate(None, OTHERS), '"'.join(cut[1::2])
         make = self._known.get(key) or self._learned(key, cut, close)
         if make is None:
             return self._pieces.one(part + close, escapes=self._escapes)
-        found = [each.replace(QUOTE, '"') for each in cut[::2]]
+        found = [each.replace(QUOTE, '"') if QUOTE in each else each for each in cut[::2]]
         return make([self._pieces.unescaped(each) for each in found] if self._escapes else found)
 
     def _learned(self, key: Key, cut: Sequence[str], close: str) -> Make | None:
@@ -98,14 +97,13 @@ class Shapes:
 
     def _learn(self, key: Key, cut: Sequence[str], close: str) -> Make:
         self._bytes += sum(map(len, cut))
-        signs = key[0]
-        assert isinstance(signs, bytes)  # noqa: S101 - as it was made
-        if self._bytes > MOST_BYTES or len(cut) % 2 == 0 or any("&" in each for each in cut[1::2]):
+        signs = key[0].decode("ascii")
+        if self._bytes > MOST_BYTES or len(cut) % 2 == 0 or "&" in key[1]:
             raise Odd
-        kinds = _kinds(signs.decode("ascii"), cut)
+        kinds = _kinds(signs, cut)
         marks = ["" if kind is BETWEEN else f"{MARK}{at}{MARK}" for at, kind in enumerate(kinds)]
         parts = [marks[at // 2] if at % 2 == 0 else each for at, each in enumerate(cut)]
-        marked = "".join(part + sign for part, sign in zip(parts, [*signs.decode("ascii"), ""], strict=True))
+        marked = "".join(part + sign for part, sign in zip(parts, [*signs, ""], strict=True))
         make = _checked(_made(self._pieces.one(marked + close, escapes=False)), kinds)
         self._known[key] = make
         return make
@@ -180,8 +178,19 @@ def _all_of(places: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
     return lambda values: [values[place] for place in places]
 
 
-def _without_quotes(match: re.Match[str]) -> str:
-    return match[0].replace('"', QUOTE)
+def _with_quotes_hidden(part: str) -> str:
+    """A record in which other signs stand for the quotes of its texts."""
+    made, in_tag, in_value = [], False, False
+    first, *rest = part.split('"')
+    for before, behind in zip([first, *rest], rest, strict=False):
+        if in_value:
+            in_value = False  # the quote ends it, and the tag goes on
+        else:
+            opened, closed = before.rfind("<"), before.rfind(">")
+            in_tag = opened > closed if opened != closed else in_tag
+            in_value = in_tag
+        made += ['"' if in_tag else QUOTE, behind]
+    return "".join([first, *made])
 
 
 def _with_text(leaf: Leaf) -> Leaf:

@@ -27,7 +27,7 @@ victim, s3_servers, sftp_servers = remote.victim, remote.s3_servers, remote.sftp
 
 FULL = os.environ.get("ENGINE_CRASH") == "full"
 SEED = int(os.environ.get("ENGINE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-MOMENTS = {"weed": 4, "rclone-s3": 2, "openssh": 4}
+MOMENTS = {"weed": 4, "rclone-s3": 1, "openssh": 4}
 RESTARTS = 10 if FULL else 1
 DOWN = 0.3
 """Seconds for which a server that was killed is away."""

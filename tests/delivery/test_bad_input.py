@@ -320,7 +320,7 @@ def test_keys_that_only_a_bucket_can_hold(project, monkeypatch):
     monkeypatch.setattr(S3Store, "stat", lambda _, path: stats.get(path))
     monkeypatch.setattr(S3Store, "open", lambda *_: io.BytesIO(A.encode()))
     connection = {"type": "s3", "bucket": "b", "endpoint": "http://127.0.0.1:9", **SECRETS}
-    for pattern, wanted in (("in/**/*.csv", ["gap.jsonl"]), ("in/.*/*.csv", [])):
+    for pattern, wanted in (("in/**/*.csv", ["there/gap.jsonl"]), ("in/.*/*.csv", [])):
         project.write(
             connections={"drop": connection},
             source={"type": "files", "connection": "drop", "path": pattern},
