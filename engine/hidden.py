@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 
@@ -33,6 +34,24 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not written anywhere")
+
+
+def hidden(value: Any) -> Any:
+    """The same with every text in it hidden, however deep."""
+    if isinstance(value, dict):
+        return {key: hidden(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(hidden, value))
+    return Secret(value) if isinstance(value, str) else value
+
+
+def shown(value: Any) -> Any:
+    """The same with nothing hidden; only where the client is made that sends it."""
+    if isinstance(value, Mapping):
+        return {key: shown(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(shown, value))
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 def revealed(value: Any) -> str:

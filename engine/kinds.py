@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -141,10 +141,13 @@ class Store(Protocol):
         """Whether a staged output is gone without having been published, or is not what its intent names."""
 
     def publish(self, output: Mapping[str, Any]) -> None:
-        """Put a staged output in its place, replacing what is there, never visible in part; done before is fine."""
+        """Put a staged output in its place, never visible in part; done before is fine.
 
-    def discard(self, staging: Mapping[str, Any]) -> None:
-        """Destroy the staging of that address, whatever is left of it."""
+        It replaces what is there, unless the output is `new`: then StoreError D307.
+        """
+
+    def discard(self, staging: Mapping[str, Any], keep: Collection[str] = ()) -> None:
+        """Destroy the staging of that address, whatever is left of it, but for the uploads of the ids `keep`."""
 
     def rename(self, path: str, target: str) -> None:
         """Give a file another place, replacing what is there, in one step."""
@@ -152,8 +155,9 @@ class Store(Protocol):
     def move(self, path: str, target: str) -> None:
         """Move a file within the store; the target must not exist."""
 
-    def remove(self, path: str) -> None:
-        """Remove a file or a whole staging folder, where it is there."""
+    def remove(self, path: str, stat: Stat | None = None) -> None:
+        """Remove a file or a whole staging folder, where it is there; with `stat` only the version that it saw,
+        where the store can tell."""
 
 
 class Connection(ABC):
@@ -210,6 +214,8 @@ class Source(ABC):
     connection: str
     identity: str = "version"
     every_run: bool = False
+    repeats: ClassVar[bool] = True
+    """Whether what it gave once can be read again."""
 
     @abstractmethod
     def inside(self) -> Source:
@@ -331,6 +337,9 @@ class Encoder(ABC):
     def ending(self) -> Iterator[bytes]:
         """The same in pieces, where it may be long."""
         yield self.tail()
+
+    def park(self) -> None:  # noqa: B027 - most hold nothing
+        """Let go of handles until more comes."""
 
     def abandon(self) -> None:  # noqa: B027 - most hold nothing
         """Let go of what it holds outside memory; nothing more is asked of it."""

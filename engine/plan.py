@@ -148,6 +148,12 @@ class Plan:
         return any(outlet.sink.per == "run" for outlet in self.sinks)
 
     @property
+    def names_run(self) -> bool:
+        """Whether the path of an output differs from run to run."""
+        paths = [getattr(outlet.sink, "path", None) for outlet in self.outlets]
+        return any(slot.of_run for path in paths if path for slot in path.slots)
+
+    @property
     def outlets(self) -> tuple[Outlet, ...]:
         """Everything that is written to: the sinks, and the report of the rejects."""
         return (*self.sinks, *([self.rejects.outlet] if self.rejects else []))

@@ -93,7 +93,8 @@ class Place(NamedTuple):
     """Where a record came from: its number and first line from 1, its first byte from 0, its raw bytes.
 
     `size` counts all its bytes; `raw` may hold fewer, where the record was over the limit. A record that is no piece of
-    the input (a row of columns) has line 0, and no bytes.
+    the input (a row of columns) has line 0, and no bytes. `text` is its text as UTF-8, where its bytes are of another
+    encoding.
     """
 
     number: int
@@ -101,6 +102,7 @@ class Place(NamedTuple):
     offset: int
     raw: bytes
     size: int
+    text: bytes | None = None
 
 
 class Damage:
@@ -134,10 +136,11 @@ class Batch:
 
     `offset` is the block's first byte in the unit, `number` its first record's number, from 1. `decode`
     gives the records (or `Damage`) in order; `locate` gives their spans, and is called only when a record
-    is rejected, so positions cost nothing until then. `table` is there where all of them are rows.
+    is rejected, so positions cost nothing until then. `table` is there where all of them are rows. `names` are the
+    columns that the input has, whatever its rows are; empty where it has none.
     """
 
-    __slots__ = ("_decode", "_locate", "_spans", "_values", "block", "number", "offset", "table")
+    __slots__ = ("_decode", "_locate", "_spans", "_values", "block", "names", "number", "offset", "table")
 
     def __init__(
         self,
@@ -147,11 +150,13 @@ class Batch:
         decode: Callable[[], Sequence[Value]],
         locate: Callable[[], Sequence[Span]],
         table: Table | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         self.block = block
         self.offset = offset
         self.number = number
         self.table = table
+        self.names = names or (table.names if table else ())
         self._decode = decode
         self._locate = locate
         self._values: Sequence[Value] | None = None
@@ -177,7 +182,7 @@ class Batch:
     def head(self, count: int) -> Batch:
         """The first `count` records as a batch of their own (for trials and previews)."""
         table = self.table and Table(self.table.names, self.table.rows[:count])
-        return Batch(self.block, self.offset, self.number, lambda: self.values[:count], self._locate, table)
+        return Batch(self.block, self.offset, self.number, lambda: self.values[:count], self._locate, table, self.names)
 
 
 class FieldError(NamedTuple):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -69,6 +69,7 @@ def run(plan: Plan, session: Session, report: Report | None = None) -> Report:
                     closed, since = [], time.monotonic()
             deliver(held, session, report, closed)
         retire(held)
+        held.miss()
         report.outdated, report.expired = held.outdated, expire(held, session.clock())
         report.end(held.held, held.untidy)
         held.journal.ended(report.as_dict())
@@ -93,6 +94,7 @@ def begin(held: Claim, session: Session, report: Report, slate: Sequence[Unit]) 
     now = stamp(session.clock())
     if report.tables is None:  # read once a run, and only by one that has something to do
         report.tables = opened(held.plan, session.clock(), Context(held.plan.vars, {}, {}))
+    held.redo(slate)
     for begun in held.journal.begin(slate, session.run_id, now, held.places.stagings):
         yield Attempt(held.plan, held.places, begun, held.known.get(begun.unit.id), report.tables)
 
@@ -214,7 +216,7 @@ def deliver(held: Claim, session: Session, report: Report, attempts: Sequence[At
 def intend(held: Claim, session: Session, attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
     """Store the intents; a unit whose output another run took since it was opened fails, the others go on."""
     journal, now = held.journal, stamp(session.clock())
-    intents = [intent_of(a, journal.record(a.unit.id), now) for a in attempts]
+    intents = [_intent(a, journal.record(a.unit.id), now) for a in attempts]
     sync_stagings([staging for a in attempts for staging in a.stagings.all])
     if taken := journal.intend(intents):
         for index, attempt in enumerate(attempts):
@@ -223,3 +225,12 @@ def intend(held: Claim, session: Session, attempts: Sequence[Attempt]) -> list[d
                 intents[index] = intent_of(attempt, journal.record(attempt.unit.id), now)
         journal.intend([intent for intent in intents if intent["unit"] in taken])
     return intents
+
+
+def _intent(attempt: Attempt, record: Mapping[str, Any] | None, now: str) -> dict[str, Any]:
+    """The intent of a unit; one that replaces what cannot be reached fails, and is tried again when it can."""
+    try:
+        return intent_of(attempt, record, now)
+    except StoreError as error:
+        attempt.end("failed", error)
+        return intent_of(attempt, record, now)

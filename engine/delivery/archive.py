@@ -14,7 +14,7 @@ from engine.delivery.journal import Journal
 from engine.delivery.places import LEDGERS
 from engine.delivery.staging import file_name
 from engine.errors import StoreError
-from engine.kinds import Store, Unit
+from engine.kinds import Staging, Store, Unit
 from engine.plan import Archive
 from engine.sources.files import part_name
 from engine.storage.refusals import store_error
@@ -122,6 +122,8 @@ def _from_aside(store: Store, to: Store, held: str, archive: Move) -> str | None
         return None
     target = _target(to, archive)
     if to.exists(target):  # the same content: a move that was cut off, or the same file again
+        if "to" in archive:
+            to.discard(_staging(to, held, target, archive).address())
         store.remove(held)
     elif "to" in archive:
         _copy(store, to, held, target, archive)
@@ -133,8 +135,7 @@ def _from_aside(store: Store, to: Store, held: str, archive: Move) -> str | None
 
 def _copy(store: Store, to: Store, held: str, target: str, archive: Move) -> None:
     """To another store: staged, verified, published and synced there before the original may go."""
-    name = posixpath.basename(held)
-    staging = to.staging(posixpath.dirname(target), name, archive["ledger"])
+    staging = _staging(to, held, target, archive)
     to.discard(staging.address())  # of a copy that was cut off
     try:
         file = staging.open(target)
@@ -153,6 +154,11 @@ def _copy(store: Store, to: Store, held: str, target: str, archive: Move) -> Non
     if not _is_same(to, target, archive):
         raise StoreError("D308", f"the copy at `{to.show(target)}` is not what was archived",
                          "the file stays where it was; see what else writes there, and run again")  # fmt: skip
+
+
+def _staging(to: Store, held: str, target: str, archive: Move) -> Staging:
+    """Of the copy at a target; its name is that of the file that was taken aside, the same in every try."""
+    return to.staging(posixpath.dirname(target), posixpath.basename(held), archive["ledger"])
 
 
 def _identity(archive: Move) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +15,7 @@ from engine.delivery import archive
 from engine.delivery.journal import DONE, JUDGED, Journal, Known, Moved
 from engine.delivery.parts import Cutter
 from engine.delivery.places import Places
-from engine.delivery.publish import publish, tidy_stagings
+from engine.delivery.publish import publish, tidy_stagings, uploads_of
 from engine.delivery.staging import file_name
 from engine.delivery.syncing import Folders
 from engine.errors import StoreError
@@ -39,13 +39,15 @@ class Claim:
 
     def __init__(self, plan: Plan, kv: KV, known: dict[str, Known] | None = None) -> None:
         self.plan = plan
-        self.journal = Journal(kv, plan.scope)
+        self.journal = Journal(kv, plan.scope, every_run=plan.source.every_run)
         self.places = Places(plan, LocalStore(plan.state_folder), self.journal.owner)
         self.known = self.journal.known() if known is None else known
         self.held: dict[str, StoreError] = {}
         self.untidy: dict[str, StoreError] = {}
         self.outdated = 0
         self.retired: dict[str, Sequence[Unit]] = {}
+        self.lost: dict[str, Mapping[str, Any]] = {}
+        """Intents whose staging is gone, of units that were not done again yet."""
         self.cutter = Cutter(plan.parser, plan.limits)
         self._contents: dict[str, str] | None = None
 
@@ -60,6 +62,23 @@ class Claim:
             owners = self.known.items()
             self._contents = {each.sha256: name for name, each in owners if each.status in DONE and not each.same_as}
         return self._contents
+
+    def redo(self, units: Sequence[Unit]) -> None:
+        """These are done again, alone or as members: what is left of the intents that were lost goes."""
+        begun = {each.id for unit in units for each in (unit, *unit.members)}
+        for name, intent in list(self.lost.items()):
+            members = {member["unit"] for member in intent.get("members", ())}
+            if name not in begun and not (members and members <= begun):
+                continue
+            with suppress(StoreError):  # what is left of it then is for `state gc`
+                for staging in intent["stagings"]:
+                    at(staging["store"]).discard(staging)
+            self.journal.redo(intent)
+            del self.lost[name]
+
+    def miss(self) -> None:
+        """What was lost and cannot be done again is held for a person: it must not be forgotten without a word."""
+        self.held.update({name: _gone(intent) for name, intent in self.lost.items()})
 
     def begin_anew(self) -> None:
         """No content counts as done."""
@@ -131,22 +150,29 @@ def _make_folder(folder: str) -> None:
 
 def trial_plan(plan: Plan, folder: str) -> Plan:
     """The plan with its outputs and state below a folder, wherever its sink points, and nothing archived."""
-    end = End(Local(base=os.path.join(folder, "out")), folder)
+
+    def apart(end: End) -> End:
+        """Two ends may have files of one path."""
+        return End(Local(base=os.path.join(folder, "out", end.name)), folder, end.name)
+
     inside = replace(plan.inside(), source=plan.source)
-    return replace(inside.with_ends(lambda _: end), archive=Archive(), state_folder=folder)
+    return replace(inside.with_ends(apart), archive=Archive(), state_folder=folder)
 
 
 def recover(held: Claim) -> int:
     """Finish what older runs began: intents are rolled forward, stagings without one destroyed.
 
-    Gives the number of units that were finished.
+    Gives the number of units that were finished. A unit whose intent is lost is done again, where its source can be
+    read again.
     """
     journal = held.journal
     done, lost, held.held = publish(journal.intents())
-    for intent in lost:
-        journal.redo(intent)
+    held.lost = {intent["unit"]: intent for intent in lost}
+    if not held.plan.source.repeats:
+        held.miss()
     journal.commit(done)
-    _destroy(journal, [attempt for attempt in journal.attempts() if attempt["unit"] not in held.held])
+    waiting = held.held.keys() | held.lost.keys()
+    held.held.update(_destroy(held, [attempt for attempt in journal.attempts() if attempt["unit"] not in waiting]))
     pending = journal.pending()
     tidy(held, pending)
     if done or pending:
@@ -154,20 +180,40 @@ def recover(held: Claim) -> int:
     return len(done)
 
 
-def _destroy(journal: Journal, attempts: list[dict[str, Any]]) -> None:
+def _destroy(held: Claim, attempts: Sequence[Mapping[str, Any]]) -> dict[str, StoreError]:
+    """Destroy the stagings of attempts; gives the units of those that cannot be reached now, which wait for that."""
+    refused = dict[str, StoreError]()
     for attempt in attempts:
-        for staging in attempt["stagings"]:
-            at(staging["store"]).discard(staging)
-    journal.destroyed(attempts)
+        try:
+            for staging in attempt["stagings"]:
+                at(staging["store"]).discard(staging)
+        except StoreError as error:
+            refused[attempt["unit"]] = error
+    held.journal.destroyed([attempt for attempt in attempts if attempt["unit"] not in refused])
+    return refused
+
+
+def _gone(intent: Mapping[str, Any]) -> StoreError:
+    """What was read and neither arrived nor can be read again."""
+    lost = intent["lost"]
+    store = at(lost["store"])
+    message = f"`{store.show(lost['path'])}` was not published: its staging is gone, and its unit cannot be read again"
+    mark = (
+        f"make the folder `{store.show(lost['folder'])}`"
+        if "folder" in lost
+        else f"put an empty object there with `engine-attempt: {lost['attempt']}` in its metadata"
+    )
+    return StoreError("D309", message, f"put the source file back and run; or, to give the output up, {mark}")
 
 
 def tidy(held: Claim, pending: Sequence[Mapping[str, Any]]) -> None:
     """What is left after a commit: files to their archive, empty stagings away; where it fails, next time."""
     done: list[tuple[Mapping[str, Any], Moved | None]] = []
     changed, refused = Folders(), dict[str, StoreError]()
+    keep = uploads_of(held.journal.intents()) if held.held else set()
     for left in pending:
         try:
-            done.append((left, _tidy_one(left, changed)))
+            done.append((left, _tidy_one(left, changed, keep)))
         except StoreError as error:
             refused[left["unit"]] = error
     refused |= (unsynced := changed.sync())
@@ -175,14 +221,14 @@ def tidy(held: Claim, pending: Sequence[Mapping[str, Any]]) -> None:
     held.journal.tidied([(left, moved) for left, moved in done if left["unit"] not in unsynced])
 
 
-def _tidy_one(left: Mapping[str, Any], changed: Folders) -> Moved | None:
+def _tidy_one(left: Mapping[str, Any], changed: Folders, keep: Collection[str]) -> Moved | None:
     """Archive the file of one unit, where that is asked for, and say where it is now."""
     wanted = left["archive"]
     place = archive.move(wanted) if wanted else None
     if place:
         for store, folder in archive.folders(wanted, place):
             changed.add(store, [folder], left["unit"])
-    tidy_stagings(left)
+    tidy_stagings(left, keep)
     return Moved(place, archive.version_at(wanted, place)) if place else None
 
 
@@ -196,7 +242,9 @@ def retire(held: Claim) -> None:
     ]
     if intents:
         journal.intend(intents)
-        journal.commit(publish(intents).done)
+        published = publish(intents)
+        journal.commit(published.done)
+        held.held.update(published.held)
 
 
 def _is_judged(record: Mapping[str, Any] | None, unit: Unit) -> bool:

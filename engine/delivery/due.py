@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol
 
 from engine.delivery.journal import Journal, Known
-from engine.delivery.ownership import RUN
+from engine.delivery.ownership import RUN, as_one, is_as_one
 from engine.errors import EngineError, StoreError, UnitError
 from engine.kinds import Stat, Store, Unit
 from engine.plan import Plan
@@ -20,6 +20,8 @@ from engine.storage.stores import at
 
 MOST_CHANGES: Final = 3
 """How often one run reads a file that changes under it before the unit fails."""
+EVERY: Final = "every"
+"""What all files as one are called where each run does all of them anew, under one name: one unit, done again."""
 
 Passed = Callable[[str, str, EngineError], None]
 
@@ -31,6 +33,7 @@ class Holder(Protocol):
     journal: Journal
     known: dict[str, Known]
     held: dict[str, StoreError]
+    lost: dict[str, Mapping[str, Any]]
     outdated: int
     retired: dict[str, Sequence[Unit]]
     places: Any
@@ -63,16 +66,18 @@ def due(held: Holder, wish: Wish, passed: Passed) -> Iterator[Unit]:
 def _as_one(held: Holder, wish: Wish, passed: Passed) -> Iterator[Unit]:
     """All units that are due as one; what was refused before is tried again with whatever is new.
 
-    One that an earlier run began comes first and has the members that it had then, unless one of them changed.
+    One that an earlier run began comes first and has the members that it had then, unless one of them changed. Where
+    every run does every file, what was begun is forgotten instead: this run does it anyway.
     """
     if held.held:  # what is to follow another output waits for it
         return
     found = list(_standing(held, wish, passed))
     stored = {} if wish.full_refresh else held.journal.gathered(RUN)
+    every_run = held.plan.source.every_run
     for name, members in stored.items():
         here = {unit.id: unit for unit, _ in found}
         units = [here[id] for id, version in members if id in here and here[id].stat.version == version]
-        if len(units) == len(members):
+        if len(units) == len(members) and not every_run:
             taken = {unit.id for unit in units}
             found = [each for each in found if each[0].id not in taken]
             yield composite(name, units)
@@ -82,12 +87,14 @@ def _as_one(held: Holder, wish: Wish, passed: Passed) -> Iterator[Unit]:
         for unit, _ in found:
             passed(unit.id, "refused", waiting())
     else:
-        yield composite(_free(f"{RUN}{wish.run}", held.known, stored), [unit for unit, _ in found])
+        is_one = every_run and not held.plan.names_run
+        name = as_one(EVERY) if is_one else _free(wish.run, held.known, stored)
+        yield composite(name, [unit for unit, _ in found])
 
 
-def _free(name: str, *taken: Mapping[str, Any]) -> str:
+def _free(run: str, *taken: Mapping[str, Any]) -> str:
     """A name that no unit has: a run's id is one of its own, unless somebody made it so."""
-    names = (name if count == 1 else f"{name}-{count}" for count in range(1, 1 << 30))
+    names = (as_one(run if count == 1 else f"{run}-{count}") for count in range(1, 1 << 30))
     return next(each for each in names if not any(each in held for held in taken))
 
 
@@ -96,7 +103,7 @@ def composite(name: str, members: Sequence[Unit]) -> Unit:
     said = "\n".join(f"{unit.id} {unit.stat.version}" for unit in members)
     mark = hashlib.sha256(said.encode()).hexdigest()[:32]
     stat = Stat(name, sum(unit.stat.size for unit in members), 0, mark)
-    return Unit(name, stat, {"id": name}, members=tuple(members))
+    return Unit(name, stat, {"id": name, "name": name[len(RUN) : -1]}, members=tuple(members))
 
 
 def _standing(held: Holder, wish: Wish, passed: Passed) -> Iterator[tuple[Unit, bool]]:
@@ -113,7 +120,7 @@ def _standing(held: Holder, wish: Wish, passed: Passed) -> Iterator[tuple[Unit, 
             continue
         if not is_text(unit.id):
             passed(shown_name(unit.id), "failed", unnamed(unit.id))
-        elif wish.full_refresh or source.every_run or last is None or _is_due(held, unit, last):
+        elif wish.full_refresh or source.every_run or last is None or unit.id in held.lost or _is_due(held, unit, last):
             if unit.place or source.is_ready(store, unit, roots):
                 yield unit, False
         elif last.status == "refused":
@@ -126,7 +133,7 @@ def _look_for_lost(held: Holder, store: Store, files: Mapping[str, Unit], presen
     """Remember units whose file is gone, and those of which the file is cut anew: others stand for them now."""
     gone = []
     for name, last in held.known.items():
-        if name in present or last.gone or last.archived or name.startswith(RUN):
+        if name in present or last.gone or last.archived or is_as_one(name):
             continue
         file = file_of(name, last)
         if file in files:
@@ -161,7 +168,11 @@ def _elsewhere(held: Holder, present: set[str]) -> Iterator[Unit]:
     """Refused units whose file was archived: they wait at their new place, and are taken from it."""
     for name, last in list(held.known.items()):
         if last.status in ("refused", "failed") and last.place and name not in present:
-            unit = unit_now(held, name, last.place, last.store, last.part)
+            try:
+                unit = unit_now(held, name, last.place, last.store, last.part)
+            except StoreError as error:  # no connection leads there any more
+                held.held[name] = error
+                continue
             if unit:
                 yield unit
 

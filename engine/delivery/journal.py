@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from engine.delivery.ownership import FENCES, OUTPUTS, PIPELINES, holder, is_own, parted
+from engine.delivery.ownership import FENCES, OUTPUTS, PIPELINES, holder, is_as_one, is_own, parted
 from engine.errors import StoreError, UnitError
 from engine.kinds import Unit
 from engine.state.kv import KV, Transaction
@@ -85,11 +85,12 @@ def _not_before(moment: str, last: str | None) -> str:
 
 
 class Journal:
-    """The keys of one scope."""
+    """The keys of one scope; whether its source does every file in every run."""
 
-    def __init__(self, kv: KV, scope: str) -> None:
+    def __init__(self, kv: KV, scope: str, *, every_run: bool = False) -> None:
         self._kv = kv
         self.scope = scope
+        self._every_run = every_run
         self._fence = kv.incr(FENCES, scope)
 
     @contextmanager
@@ -194,9 +195,12 @@ class Journal:
         """Why a unit may not publish: another one holds an output of its."""
         for output in (each["address"] for each in intent["outputs"]):
             entry = tx.get(OUTPUTS, output)
-            if entry and entry.value != lapsed[output] and not is_own(entry.value, intent["unit"], self.scope):
+            if entry and entry.value != lapsed[output] and not self._is_own(entry.value, intent["unit"]):
                 return taken(output, entry.value, self.scope)
         return None
+
+    def _is_own(self, owner: str, unit: str) -> bool:
+        return is_own(owner, unit, self.scope, every_run=self._every_run)
 
     def _own(self, tx: Transaction, output: str, unit: str) -> None:
         """Take an output over from a unit whose claim lapsed: it must not remove it later as its own."""
@@ -372,4 +376,6 @@ def taken(path: str, owner: str, scope: str) -> UnitError:
         found, _, unit = owner.partition(" ")
         other = f"{unit}` of `{found}"
     help = "make the sink's `path` differ for each unit, such as `{unit.dir}/{unit.name}.jsonl`"
+    if is_as_one(other):
+        help = "make the sink's `path` differ for each run: add `{run.id}`"
     return UnitError("D303", f"`{path}` is the output of `{other}` already", help)

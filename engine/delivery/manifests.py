@@ -1,7 +1,8 @@
 """The manifest of a unit that has several files: which they are, published behind them.
 
 A newer version of the unit takes away what the old manifest lists and the new one does not, also where the state that
-knew of it is lost.
+knew of it is lost. All files of a run as one are a unit of that run alone, and its manifest stands as its outputs do;
+where every run does all of them anew under one name, they are one unit, and have one manifest.
 """
 
 from __future__ import annotations

@@ -16,7 +16,17 @@ FENCES: Final = "fences"
 OUTPUTS: Final = "outputs"
 PIPELINES: Final = "pipelines"
 RUN: Final = "run:"
-"""How the id begins of all units of a run as one; the id of that run follows."""
+"""How the id begins of all units of a run as one; that of the run follows, and a slash."""
+
+
+def as_one(name: str) -> str:
+    """The id of all units of a run as one. It ends as a folder does: no file has such a path."""
+    return f"{RUN}{name}/"
+
+
+def is_as_one(unit: str) -> bool:
+    """Whether an id is that of all units of a run as one."""
+    return unit.startswith(RUN) and unit.endswith("/")
 
 
 def holder(reads: Reads, output: str) -> str | None:
@@ -25,11 +35,14 @@ def holder(reads: Reads, output: str) -> str | None:
     return entry.value if entry and _holds(reads, entry.value, output) else None
 
 
-def is_own(owner: str, unit: str, scope: str) -> bool:
-    """Whether what an owner has is this unit's to replace: all that runs make as one is each next run's."""
-    as_one = f"{scope} {RUN}"
-    me = f"{scope} {unit}"
-    return owner == me or (owner.startswith(as_one) and me.startswith(as_one))
+def is_own(owner: str, unit: str, scope: str, *, every_run: bool) -> bool:
+    """Whether what an owner has is this unit's to replace.
+
+    What one run made of all its units is another run's only where every run does every file anew: the files of the
+    one are not read by the other otherwise.
+    """
+    other = owner.removeprefix(f"{scope} ")
+    return owner == f"{scope} {unit}" or (every_run and other != owner and is_as_one(other) and is_as_one(unit))
 
 
 def _holds(reads: Reads, owner: str, output: str) -> bool:

@@ -42,7 +42,11 @@ class Places:
     def __init__(self, plan: Plan, state: Store, owner: Callable[[str], str | None]) -> None:
         self.source = plan.source_end.store()
         self.sinks = [outlet.end.store() for outlet in plan.outlets]
+        if plan.archive.end:  # found by its address from now on
+            plan.archive.end.store()
         self.state = state
+        self.new: set[str] = set()
+        """The output paths where nothing may stand when they are published."""
         self.rejects = f"{FOLDER}/{file_name(plan.scope)}"
         self._mark = os.urandom(6).hex()
         self._plan = plan
@@ -54,13 +58,18 @@ class Places:
         where, me = address(store, path), f"{self._plan.scope} {unit}"
         published = self._owner(where)
         owner = self._owners.setdefault(where, published or me)
-        if not is_own(owner, unit, self._plan.scope):
+        if not self._is_own(owner, unit):
             raise taken(store.show(path), owner, self._plan.scope)
-        if overwrite == "never" and store.exists(path):
-            raise UnitError("D307", f"`{store.show(path)}` is there already, and `overwrite` is `never`", OVERWRITE)
-        if overwrite == "own" and not (published and is_own(published, unit, self._plan.scope)) and store.exists(path):
-            message = f"`{store.show(path)}` was not published by this pipeline, and `overwrite` is `own`"
-            raise UnitError("D307", message, OVERWRITE)
+        is_ours = published and self._is_own(published, unit)
+        if overwrite == "never" or (overwrite == "own" and not is_ours):
+            self.new.add(where)
+            if store.exists(path):
+                raise _stands(store.show(path), overwrite)
+        else:
+            self.new.discard(where)
+
+    def _is_own(self, owner: str, unit: str) -> bool:
+        return is_own(owner, unit, self._plan.scope, every_run=self._plan.source.every_run)
 
     def stagings(self, unit: Unit, number: int) -> list[dict[str, Any]]:
         """The addresses of an attempt's stagings, known before they are made."""
@@ -86,3 +95,9 @@ class Places:
 
     def _staging(self, outlet: Outlet, store: Store, name: str) -> Staging:
         return store.staging(outlet.sink.root, name, os.path.join(self._plan.state_folder, LEDGERS, name))
+
+
+def _stands(shown: str, overwrite: str) -> UnitError:
+    """What an output may not replace."""
+    why = "is there already" if overwrite == "never" else "was not published by this pipeline"
+    return UnitError("D307", f"`{shown}` {why}, and `overwrite` is `{overwrite}`", OVERWRITE)

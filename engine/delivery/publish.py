@@ -6,7 +6,7 @@ Every step may have been done before by a run that was killed; doing it again ch
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.delivery.archive import archive_of
@@ -23,8 +23,8 @@ Intent = Mapping[str, Any]
 
 def intent_of(attempt: Attempt, record: Mapping[str, Any] | None, finished_at: str) -> dict[str, Any]:
     """All that the rest of the protocol needs, and no secret. `record` is the unit's last one."""
-    outputs = [_staged(staging, output) for staging, output in attempt.outputs]
-    rejects = [_staged(staging, output) for staging, output in attempt.kept]
+    outputs = [_staged(attempt, staging, output) for staging, output in attempt.outputs]
+    rejects = [_staged(attempt, staging, output) for staging, output in attempt.kept]
     stagings = [staging.address() for staging in attempt.stagings.all if staging.files]
     stands = record and not _is_replaced(attempt, record)
     kept = record["outputs"] if record and stands else outputs
@@ -97,12 +97,14 @@ def _is_replaced(attempt: Attempt, record: Mapping[str, Any]) -> bool:
     return attempt.status == "committed" or (attempt.status == "unchanged" and other)
 
 
-def _staged(staging: Staging, output: Output) -> dict[str, Any]:
+def _staged(attempt: Attempt, staging: Staging, output: Output) -> dict[str, Any]:
+    where = address(staging.store, output.path)
     return {
         "store": dict(staging.store.address),
         **staging.details(output.path),
+        **({"new": True} if where in attempt.places.new else {}),
         "path": output.path,
-        "address": address(staging.store, output.path),
+        "address": where,
         "bytes": output.bytes,
         "sha256": output.sha256,
         "records": output.records,
@@ -141,7 +143,7 @@ def _listed(attempt: Attempt) -> list[dict[str, Any]]:
 
 
 class Published(NamedTuple):
-    """What became of intents: done; lost with their staging folder, to be redone; held up by their sink."""
+    """What became of intents: done; lost with the staging of their output `lost`, to be redone; held by their sink."""
 
     done: list[Intent]
     lost: list[Intent]
@@ -154,8 +156,8 @@ def publish(intents: Sequence[Intent]) -> Published:
     touched = Folders()
     for intent in intents:
         try:
-            if _is_lost(intent):
-                published.lost.append(intent)
+            if lost := _lost_output(intent):
+                published.lost.append({**intent, "lost": lost})
                 continue
             _publish_unit(intent, touched)
         except StoreError as error:
@@ -177,9 +179,9 @@ def _publish_unit(intent: Intent, touched: Folders) -> None:
         touched.add(removed["store"], [posixpath.dirname(removed["path"])], intent["unit"])
 
 
-def _is_lost(intent: Intent) -> bool:
-    """Whether it must be done again. Looked at before anything of the unit is published."""
-    return any(at(output["store"]).is_lost(output) for output in intent["outputs"])
+def _lost_output(intent: Intent) -> Mapping[str, Any] | None:
+    """The output for which it must be done again. Looked at before anything of the unit is published."""
+    return next((output for output in intent["outputs"] if at(output["store"]).is_lost(output)), None)
 
 
 def _folders(path: str) -> list[str]:
@@ -192,13 +194,22 @@ def _folders(path: str) -> list[str]:
 
 
 def _retract(store: Store, output: Mapping[str, Any]) -> None:
-    """Remove an output that is superseded, as long as it is still the one we published."""
+    """Remove an output that is superseded, as long as it is still the one we published.
+
+    Where the store removes only the version that was hashed (S3) nobody's newer file is lost; elsewhere one that takes
+    its place between the look and the removal goes with it.
+    """
     stat = store.stat(output["path"])
     if stat and stat.size == output["bytes"] and content_hash(store, output["path"]) == output["sha256"]:
-        store.remove(output["path"])
+        store.remove(output["path"], stat)
 
 
-def tidy_stagings(pending: Mapping[str, Any]) -> None:
-    """Remove the empty staging folders of a committed unit."""
+def tidy_stagings(pending: Mapping[str, Any], keep: Collection[str] = ()) -> None:
+    """Remove the empty staging folders of a committed unit; uploads that are kept are another attempt's."""
     for staging in pending["stagings"]:
-        at(staging["store"]).discard(staging)
+        at(staging["store"]).discard(staging, keep)
+
+
+def uploads_of(intents: Iterable[Intent]) -> set[str]:
+    """The uploads that intents are going to complete."""
+    return {output["upload"] for intent in intents for output in intent["outputs"] if "upload" in output}

@@ -117,12 +117,11 @@ class Reading(io.RawIOBase):
 
     def beside(self) -> BinaryIO | None:
         """The file once more, to be read in any order while this one's place stays; None where it is not at hand."""
+        if not isinstance(self._file, io.BufferedReader):
+            return None
         other = self._opened()
-        if isinstance(other, io.BufferedReader):
-            self._others.append(other)
-            return other
-        other.close()
-        return None
+        self._others.append(other)
+        return other
 
     def _now(self) -> str:
         """The version that stands at the path now, empty where there is none."""

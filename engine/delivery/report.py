@@ -10,7 +10,7 @@ from typing import Any, Final
 from engine.delivery.attempts import Attempt, merge
 from engine.delivery.books import IN, OUT, Books
 from engine.delivery.places import Places
-from engine.errors import EngineError, Interrupted
+from engine.errors import EngineError, Interrupted, StoreError
 from engine.language.tables import Tables
 from engine.plan import Plan
 from engine.storage.stores import at
@@ -197,8 +197,12 @@ class Report:
 
 
 def _shown(output: Mapping[str, Any]) -> dict[str, Any]:
-    """An output as the user finds it."""
-    return {"path": at(output["store"]).show(output["path"]), "bytes": output["bytes"], "sha256": output["sha256"]}
+    """An output as the user finds it; one of an older run may be where no connection leads any more."""
+    try:
+        path = at(output["store"]).show(output["path"])
+    except StoreError:
+        path = output["path"]
+    return {"path": path, "bytes": output["bytes"], "sha256": output["sha256"]}
 
 
 def _counted(books: Books) -> dict[str, int]:

@@ -22,7 +22,7 @@ def staging_name(scope: str, unit: str, number: int, mark: str) -> str:
 
 def unit_name(scope: str, unit: str) -> str:
     """A unit as a part of a file name."""
-    return file_name(unit.rsplit("/", 1)[-1], f"{scope} {unit}")
+    return file_name(unit.rstrip("/").rsplit("/", 1)[-1], f"{scope} {unit}")
 
 
 def file_name(readable: str, whole: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Final
 
@@ -16,6 +16,10 @@ from engine.spelling import show
 ATTRIBUTE: Final = "@"
 TEXT: Final = "#text"
 DECLARES: Final = "xmlns"
+ALWAYS: Final[Mapping[str, str]] = {"xml": "http://www.w3.org/XML/1998/namespace"}
+"""The prefix that is declared everywhere."""
+RESERVED: Final = frozenset({*ALWAYS.values(), "http://www.w3.org/2000/xmlns/"})
+"""Addresses that nothing else is declared as (Namespaces in XML 1.0, section 3)."""
 
 _START: Final = (
     "A-Z_a-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02ff\u0370-\u037d\u037f-\u1fff\u200c-\u200d\u2070-\u218f\u2c00-\u2fef"
@@ -47,6 +51,41 @@ def check_name(name: str, prefixes: Collection[str], field: str) -> str:
         message = f'`{field}`: the prefix `{prefix}` is not declared: `attributes: {{xmlns:{prefix}: ".."}}`'
         raise RecordError("R313", message)
     return name
+
+
+def scope_in(attributes: Mapping[str, str], around: Mapping[str, str], field: str) -> Mapping[str, str]:
+    """The addresses of prefixes in an element with these attributes; RecordError R313 where it is not well-formed."""
+    scope = dict(around)
+    for name, text in attributes.items():
+        if name == DECLARES or name.startswith(f"{DECLARES}:"):
+            prefix = name[len(DECLARES) + 1 :]
+            if said := _wrong_declaration(prefix, text):
+                raise RecordError("R313", f"`{field}{name}` {said}", text)
+            scope[prefix] = text
+    if name := _same_attribute(attributes, scope):
+        raise RecordError("R313", f"`{field}{name}` is there twice: two prefixes stand for one address")
+    return scope
+
+
+def _wrong_declaration(prefix: str, address: str) -> str:
+    """What is wrong with the declaration of a prefix, empty for that of names without one; empty where nothing is."""
+    if prefix == DECLARES:
+        return f"declares `{DECLARES}`, which is never declared"
+    if prefix in ALWAYS:
+        return "" if address == ALWAYS[prefix] else f"declares `{prefix}`, which always stands for {ALWAYS[prefix]}"
+    if prefix and not address:
+        return "declares a prefix as nothing: give it an address"
+    return f"declares {address}, which belongs to XML itself" if address in RESERVED else ""
+
+
+def _same_attribute(names: Iterable[str], addresses: Mapping[str, str]) -> str:
+    """An attribute that is one with another before it under another prefix of the same address; empty for none."""
+    seen: dict[tuple[str, str], str] = {}
+    for name in names:
+        prefix, _, local = name.rpartition(":")
+        if prefix and prefix != DECLARES and seen.setdefault((addresses.get(prefix, prefix), local), name) != name:
+            return name
+    return ""
 
 
 def text_in(value: Value, field: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Final
@@ -13,10 +14,10 @@ from engine.language.templates import RUN_ROOTS, TextPlace
 from engine.options import Pointer
 from engine.records import Value
 from engine.registry import Doc, component
+from engine.storage.refusals import store_error
+from engine.storage.spool import Spool
 
 INDENT: Final = 2
-IN_MEMORY: Final = 1 << 15
-"""Bytes of records that wait in memory for their count; more wait in a temporary file."""
 BLOCK: Final = 1 << 20
 
 
@@ -34,7 +35,7 @@ class Json(Formatter):
     `wrap` puts it into a tree: `$records` is the list, `$count` how many it holds, any other text is one with slots
     (`{unit.stem}`, `{run.started_at}`, `{vars.x}`), and stays a text; the rest is written as it stands. Records are
     written as they come. Where a `$count` stands before them they wait in a temporary file until all are counted, which
-    costs their bytes on disk and a second copy, and no memory; each open output then holds such a file.
+    costs their bytes on disk and a second copy, and no memory.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".json",)
@@ -95,13 +96,17 @@ class _Counted(_List):
 
     def __init__(self, parts: Sequence[bytes | str], indent: int, level: int) -> None:
         super().__init__(parts, indent, level)
-        self._waiting = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - until the last record
+        self._folder = tempfile.TemporaryDirectory(prefix="engine-")
+        self._waiting = Spool(os.path.join(self._folder.name, "records"))
 
     def head(self) -> bytes:
         return b""
 
     def body(self, records: Sequence[Mapping[str, Value]]) -> bytes:
-        self._waiting.write(super().body(records))
+        try:
+            self._waiting.write(super().body(records))
+        except OSError as error:
+            raise store_error(error, self._waiting.path) from error
         return b""
 
     def tail(self) -> bytes:
@@ -109,11 +114,15 @@ class _Counted(_List):
 
     def ending(self) -> Iterator[bytes]:
         yield super().head()
-        self._waiting.seek(0)
-        while data := self._waiting.read(BLOCK):
-            yield data
+        with self._waiting.whole() as file:
+            while data := file.read(BLOCK):
+                yield data
         self.abandon()
         yield super().tail()
 
+    def park(self) -> None:
+        self._waiting.park()
+
     def abandon(self) -> None:
-        self._waiting.close()
+        self._waiting.drop()
+        self._folder.cleanup()

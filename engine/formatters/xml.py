@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Final
 
 from engine.errors import OptionError, RecordError
 from engine.formatters._markup import (
+    ALWAYS,
     ATTRIBUTE,
     DECLARES,
     TEXT,
@@ -16,6 +17,7 @@ from engine.formatters._markup import (
     escaped,
     prefix_of,
     quoted,
+    scope_in,
     text_in,
 )
 from engine.kinds import NO_ROOTS, Encoder, Formatter, Roots
@@ -27,8 +29,6 @@ from engine.registry import Doc, component
 from engine.spelling import show
 
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
-ALWAYS: Final = frozenset({"xml"})
-"""The prefix that is declared everywhere."""
 
 
 @component(
@@ -77,10 +77,14 @@ class Xml(Formatter):
             if prefix and prefix not in self._prefixes:
                 help = f'declare it: `attributes: {{"xmlns:{prefix}": ..}}`'
                 raise OptionError("S209", f"the prefix of `{name}` is not declared", help)
+        try:
+            scope_in({name: template.text for name, template in self.attributes.items()}, ALWAYS, "")
+        except RecordError as error:
+            raise OptionError("S209", error.message, "see Namespaces in XML 1.0, section 3") from error
 
     @property
     def _prefixes(self) -> frozenset[str]:
-        return ALWAYS.union(_declared(self.attributes, ""), (DECLARES,))
+        return frozenset((*ALWAYS, *_declared(self.attributes), DECLARES))
 
     def texts(self, pointer: Pointer) -> Iterator[TextPlace]:
         """The attributes of the root."""
@@ -100,10 +104,9 @@ class Xml(Formatter):
         return _Document(self, roots)
 
 
-def _declared(names: Collection[str], mark: str) -> Iterator[str]:
+def _declared(names: Collection[str]) -> Iterator[str]:
     """The prefixes that some attributes declare."""
-    start = f"{mark}{DECLARES}:"
-    return (name.removeprefix(start) for name in names if name.startswith(start))
+    return (name.removeprefix(f"{DECLARES}:") for name in names if name.startswith(f"{DECLARES}:"))
 
 
 def _names(fields: Mapping[str, Shape], around: str) -> Iterator[tuple[str, str]]:
@@ -116,6 +119,13 @@ def _names(fields: Mapping[str, Shape], around: str) -> Iterator[tuple[str, str]
         yield from _names(inside.fields if inside else {}, field)
 
 
+def _scope(element: Mapping[str, Value], around: Mapping[str, str], field: str) -> Mapping[str, str]:
+    """The addresses of prefixes in an element."""
+    start = f"{field}.{ATTRIBUTE}" if field else ATTRIBUTE
+    attributes = {key[1:]: text_in(value, start + key[1:]) for key, value in element.items() if key[:1] == ATTRIBUTE}
+    return scope_in(attributes, around, start)
+
+
 class _Document(Encoder):
     """A document being written."""
 
@@ -123,15 +133,15 @@ class _Document(Encoder):
         self._options = options
         self._roots = roots
         self._cdata = frozenset(options.cdata)
-        self._prefixes = options._prefixes - {DECLARES}  # noqa: SLF001 - of the component it belongs to
+        self._attributes = {name: _told(template, name, roots) for name, template in options.attributes.items()}
+        self._prefixes = scope_in(self._attributes, ALWAYS, "")
         self._line = "\n" if options.indent else ""
         self._step = " " * options.indent
         self._known: set[str] = set()
 
     def head(self) -> bytes:
         options = self._options
-        attributes = "".join(f" {name}={quoted(text_in(template.filled(self._roots), name))}"
-                             for name, template in options.attributes.items())  # fmt: skip
+        attributes = "".join(f" {name}={quoted(text)}" for name, text in self._attributes.items())
         declaration = DECLARATION if options.declaration else ""
         return f"{declaration}<{options.root}{attributes}>\n".encode()
 
@@ -150,7 +160,7 @@ class _Document(Encoder):
         return f"</{self._options.root}>\n".encode()
 
     def _element(
-        self, name: str, value: Value, field: str, margin: str, prefixes: Collection[str], parts: list[str]
+        self, name: str, value: Value, field: str, margin: str, prefixes: Mapping[str, str], parts: list[str]
     ) -> None:
         """One element with all in it."""
         if isinstance(value, dict):
@@ -161,12 +171,12 @@ class _Document(Encoder):
         parts.append(f"{margin}<{name}>{text}</{name}>{self._line}" if text else f"{margin}<{name}/>{self._line}")
 
     def _object(
-        self, name: str, value: Mapping[str, Value], field: str, margin: str, prefixes: Collection[str],
+        self, name: str, value: Mapping[str, Value], field: str, margin: str, prefixes: Mapping[str, str],
         parts: list[str],
     ) -> None:  # fmt: skip
         """An element with attributes, and elements or text in it."""
-        if found := frozenset(_declared(value, ATTRIBUTE)):
-            prefixes = frozenset((*prefixes, *found))
+        if any(key[:1] == ATTRIBUTE and (":" in key or key[1:] == DECLARES) for key in value):
+            prefixes = _scope(value, prefixes, field)
         self._check(name, prefixes, field or name)
         parts.append(f"{margin}<{name}")
         inside: list[str] = []
@@ -187,7 +197,7 @@ class _Document(Encoder):
             parts.append(f">{text}</{name}>{self._line}" if text else f"/>{self._line}")
 
     def _children(
-        self, name: str, value: Value, field: str, margin: str, prefixes: Collection[str], parts: list[str]
+        self, name: str, value: Value, field: str, margin: str, prefixes: Mapping[str, str], parts: list[str]
     ) -> None:
         """The element of a field, or those of a list."""
         if not isinstance(value, list):
@@ -198,19 +208,16 @@ class _Document(Encoder):
                 raise RecordError("R314", f"`{field}` holds a list within a list, which no element says", item)
             self._element(name, item, field, margin, prefixes, parts)
 
-    def _attribute(self, name: str, value: Value, field: str, prefixes: Collection[str]) -> str:
+    def _attribute(self, name: str, value: Value, field: str, prefixes: Mapping[str, str]) -> str:
         declares = name.startswith(f"{DECLARES}:")
         self._check(name.partition(":")[2] if declares else name, prefixes, field)
-        text = text_in(value, field)
-        if declares and not text:
-            raise RecordError("R313", f"`{field}` declares a prefix as nothing: give it an address", value)
-        return f" {name}={quoted(text)}"
+        return f" {name}={quoted(text_in(value, field))}"
 
     def _text(self, value: Value, field: str, element: str | None = None) -> str:
         text = text_in(value, field)
         return cdata(text) if text and (element or field) in self._cdata else escaped(text)
 
-    def _check(self, name: str, prefixes: Collection[str], field: str) -> None:
+    def _check(self, name: str, prefixes: Mapping[str, str], field: str) -> None:
         """Names repeat from record to record: one without a prefix is looked at once."""
         if name not in self._known:
             check_name(name, prefixes, field)

@@ -32,6 +32,7 @@ class Document:
         self.encoding = encoding
         """How the document is encoded, as far as it is known; empty is UTF-8."""
         self.fed = 0
+        self._skipped = 0
         self._lines = 0
         self._ended_in_return = False
         self._in_cdata = False
@@ -66,6 +67,15 @@ class Document:
         except (LookupError, ValueError) as error:
             raise self._unread() from error
 
+    def skip(self, data: bytes) -> None:
+        """The next bytes, which hold a whole number of elements and were checked elsewhere."""
+        ends = self._line_ends(data)
+        self.fed += len(data)
+        self._lines += ends
+        self._skipped += len(data)
+        self._origin += len(data)
+        self._line += ends
+
     def _line_ends(self, data: bytes) -> int:
         """How many lines end in the next bytes; both signs of one end may come in two parts."""
         halved = self._ended_in_return and data[:1] == b"\n"
@@ -97,7 +107,7 @@ class Document:
     @property
     def waiting(self) -> int:
         """Bytes of a tag or comment whose end has not come."""
-        return self._origin + self.fed - self.at
+        return self.fed - self._skipped - int(self._expat.CurrentByteIndex)
 
     @property
     def settled(self) -> bool:

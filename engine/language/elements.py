@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.kinds import Needs, Tree
 from engine.records import Leaf, Value
@@ -15,15 +15,19 @@ ANY_NAME: Final = "*"
 NOTHING: Final[Tree] = {}
 
 
+Known = tuple[str, "Plan | None", bool, bool]
+"""What is known of a child: its name, what is read of it, whether it is a list, whether only its text is wanted."""
+
+
 class Plan:
     """What is read of an element: its attributes and children by name, and which children are lists.
 
     `listed`: the element itself is a list where it stands. `always` are children that are lists also where there is
-    none. `text`: nothing but its text is wanted. The rest is for whoever reads many like it, to keep what was found out
-    of their tags.
+    none. `text`: nothing but its text is wanted. `tags` and `keys` are for whoever reads many like it, to keep what was
+    found out of names.
     """
 
-    __slots__ = ("_children", "_lists", "_reads", "_texts", "always", "heads", "listed", "shapes", "text", "written")
+    __slots__ = ("_children", "_lists", "_reads", "_texts", "always", "keys", "listed", "tags", "text")
 
     def __init__(
         self,
@@ -42,9 +46,8 @@ class Plan:
         self.listed = listed
         names = (name for tree in self._lists for name, below in tree.items() if _is_list(below))
         self.always = tuple(dict.fromkeys(name for name in names if name not in (ITEMS, ANY_NAME)))
-        self.heads: dict[str, Head] = {}
-        self.shapes: dict[tuple[str, ...], Shape] = {}
-        self.written: dict[str, str] = {}
+        self.tags: dict[str, Known] = {}
+        self.keys: dict[str, str] = {}
 
     @classmethod
     def of(cls, needs: Needs) -> Plan:
@@ -82,29 +85,6 @@ def _merged(trees: Sequence[Tree]) -> Tree:
     names = dict.fromkeys(name for tree in trees for name in tree)
     below = {name: [tree[name] for tree in trees if name in tree] for name in names}
     return {name: None if None in found else _merged(found) for name, found in below.items()}
-
-
-class Head(NamedTuple):
-    """A start tag without attributes, as it was read: its name, what is read below, whether the element ends there."""
-
-    name: str
-    plan: Plan | None
-    ends: bool
-
-
-class Shape(NamedTuple):
-    """A start tag as all that are alike but for the values of their attributes.
-
-    `keys` are the names of the attributes, None for one that is not read; `whole`: all are read; `bare`: there is none
-    that counts, for what is wanted is a text, or they declare namespaces.
-    """
-
-    name: str
-    plan: Plan | None
-    ends: bool
-    keys: tuple[str | None, ...]
-    whole: bool
-    bare: bool
 
 
 Scope = Mapping[str, str]

@@ -70,6 +70,11 @@ class Slot:
     steps: tuple[Step, ...] = ()
 
     @property
+    def of_run(self) -> bool:
+        """Whether it may differ from run to run."""
+        return self.root == "run" and self.key in ("id", "started_at")
+
+    @property
     def slashed(self) -> bool:
         """Whether its own slashes separate folders."""
         return (self.root, self.key) in SLASHED or bool(self.format)

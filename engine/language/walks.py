@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from engine.errors import UnitError
 from engine.language.elements import BLANK, SCOPE, Names, Plan, Scope, declared, is_declaration, without_children
 from engine.records import Damage, Leaf, Value
+from engine.spelling import suggest
 
 Opened = tuple[str, str]
 """An element that is open around the records: its name, and that name as it is written."""
@@ -80,6 +81,7 @@ class Walk:
         self._elements: list[Element] = []
         self._skipped = 0
         self._around = 0
+        self._others: dict[str, dict[str, None]] = {}
 
     @property
     def _levels(self) -> int:
@@ -100,6 +102,7 @@ class Walk:
             self._child(name, written, attributes)
         elif self.path and not self._leads_here(name):
             self._refuse_other_root(name)
+            self._see_other(name)
             self.open.append((name, written))
         else:
             self._record(name, written, attributes)
@@ -113,6 +116,20 @@ class Walk:
         if not self.open and name != self.path[0]:
             message = f"the root of the document is `{name}`, `record_path` begins at `{self.path[0]}`"
             raise UnitError("R146", message, "mend `record_path`, or say what becomes of prefixes: `namespaces: strip`")
+
+    def _see_other(self, name: str) -> None:
+        """Remember what stands where the path goes on with another name."""
+        level = len(self.open)
+        around = tuple([each for each, _ in self.open])
+        if not self.written and around == self.path[:level] and level < len(self.path) and name != self.path[level]:
+            self._others.setdefault(self.path[level], {})[name] = None
+
+    def refuse_misspelt(self) -> None:
+        """Raise UnitError at the end of a document without records, where what stands there is called nearly so."""
+        for wanted, names in self._others.items():
+            if not self.written and (near := suggest(wanted, names)):
+                message = f"the document has no `{wanted}`, as `record_path` says, but `{near}`"
+                raise UnitError("R146", message, "mend `record_path`")
 
     def _record(self, name: str, written: str, attributes: Sequence[str]) -> None:
         self.began()

@@ -6,7 +6,7 @@ import importlib.util
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from engine.errors import OptionError, UnitError
@@ -16,6 +16,8 @@ from engine.spelling import listed
 
 _FIXED: Final = re.compile(r"(?P<groups>#,##)?(?P<whole>0+)(?:\.(?P<places>0+))?(?P<percent>%)?")
 """The formats of numbers that are followed: zeros for digits, grouped, of a hundred."""
+ROOMY: Final = Context(prec=1000)
+"""For numbers up to 1e308 and places as many as a format's text holds."""
 _QUOTED: Final = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _HOURS: Final = re.compile("[hHsS]")
 STRINGS: Final = 16
@@ -102,6 +104,9 @@ def _refuse_entities(part: BinaryIO, name: str) -> None:
             parser.Parse(data)
     except expat.ExpatError:
         return  # a picture, or damage that the library will meet
+    except (LookupError, ValueError) as error:
+        message = f"`{name}` in the spreadsheet is in an encoding that no spreadsheet has: {error}"
+        raise UnitError("R128", message, "deliver it again, saved as `.xlsx`") from error
     if found[:1] == ["document type"]:
         raise UnitError("R128", f"`{name}` in the spreadsheet has a document type", "no spreadsheet program writes one")
 
@@ -142,13 +147,14 @@ def _hours(length: timedelta) -> str:
 
 
 def _number(number: Decimal, format: str | None) -> str:
-    """A number by its format: `00000`, `0.00`, `#,##0.00`, `0%`; with all its digits by every other."""
+    """A number by its format: `00000`, `0.00`, `#,##0.00`, `0%`, halves away from zero; all its digits by any other."""
     found = _FIXED.fullmatch(format or "")
     if not found:
         return str(plain(number))
     number = number * 100 if found["percent"] else number
     places = len(found["places"] or "")
-    text = f"{abs(number):{',' if found['groups'] else ''}.{places}f}"
+    rounded = abs(number).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, ROOMY)
+    text = f"{rounded:{',' if found['groups'] else ''}f}"
     sign = "-" if number < 0 and text.strip("0.,") else ""
     width = len(found["whole"]) + (places + 1 if places else 0)
     return sign + text.rjust(width, "0") + (found["percent"] or "")

@@ -19,8 +19,7 @@ from engine.language.elements import Names, Plan, Scope
 from engine.language.walks import Opened, Walk
 from engine.parsers import _lines
 from engine.parsers._encodings import first_bytes
-from engine.parsers._pieces import Odd, Pieces
-from engine.parsers._shapes import Shapes
+from engine.parsers._trees import Odd, Trees
 from engine.records import Batch, Damage, Span, Value
 
 FIRST: Final = 4096
@@ -43,8 +42,7 @@ class Reading:
         self._make_walk = partial(Walk, path, plan, names, limits.depth)
         self._walk = self._make_walk()
         self._walk.began, self._walk.ended = self._begin, self._end
-        self._pieces = Pieces(path, plan, names, limits.depth) if len(path) > 1 else None
-        self._shapes = Shapes(self._pieces) if self._pieces else None
+        self._trees = Trees(path, plan, names, limits.depth) if len(path) > 1 else None
         self._document = Document(encoding)
         self._tag = b""
         self._raw = bytearray()
@@ -66,6 +64,7 @@ class Reading:
             size = max(_lines.BLOCK, len(left), self._document.waiting)
         yield from self._fed(left)
         self._document.feed(b"", last=True)
+        self._walk.refuse_misspelt()
 
     def _taken(self, data: bytes) -> Generator[Batch, None, bytes]:
         """What the next bytes give; those that wait for more are given back."""
@@ -89,7 +88,7 @@ class Reading:
             self._walk.inside
             or not self._tag
             or not self._walk.open
-            or self._pieces is None
+            or self._trees is None
             or not self._document.settled
         ):
             return False
@@ -112,8 +111,6 @@ class Reading:
         """
         if len(data) > self._limits.record or b"<!" in data or b"<?" in data:
             return False
-        if not self._names.kept and b"xmlns" in data:
-            return False
         ended = data.count(b"</" + self._tag + b">")
         if data.count(b"<" + self._tag) == ended:  # none whose name only begins like that
             return True
@@ -122,24 +119,17 @@ class Reading:
     # --- past the events
 
     def _jumped(self, data: bytes) -> Iterator[Batch]:
-        """Whole records, checked without events and read as text."""
+        """Whole records as trees, or else by events."""
+        assert self._trees  # noqa: S101 - asked before
+        before, scopes = self._walk.open, list(self._walk.scopes)
+        try:
+            values = self._trees.read(data, self._document.encoding, before, scopes[-1])
+        except Odd:
+            yield from self._fed(data)
+            return
         offset, line = self._document.fed, self._document.next_line
         self._raw.clear()
-        self._document.listen(None)
-        self._document.feed(data)
-        before, scopes = self._walk.open, list(self._walk.scopes)
-        assert self._pieces  # noqa: S101 - asked before
-        self._pieces.scope = scopes[-1]
-        text = data.decode(self._document.encoding or "utf-8")
-        alike = self._shapes.read(data, text, self._tag) if self._shapes and self._pieces.is_above(before) else None
-        try:
-            values, self._walk.open = (alike, before) if alike is not None else self._pieces.read(text, before)
-        except Odd:
-            part = self._again(data, offset, line, before, scopes)
-            values, self._walk.open = part.values, part.walk.open
-        if not self._names.kept:
-            self._walk.scopes = scopes[: len(self._walk.open) + 1]
-            self._walk.scopes += scopes[-1:] * (len(self._walk.open) + 1 - len(self._walk.scopes))
+        self._document.skip(data)
         if values:
             locate = lambda: self._again(data, offset, line, before, scopes).spans  # noqa: E731
             yield Batch(data, offset, self._number, lambda: values, locate)

@@ -17,6 +17,7 @@ from engine.records import Batch
 from engine.registry import Doc
 from engine.storage.globs import expand
 from engine.storage.packing import Compression, compression_of, unpacked
+from engine.storage.refusals import store_error
 
 Counted = Callable[[BinaryIO], BinaryIO]
 T = TypeVar("T")
@@ -187,13 +188,22 @@ class _Counting(io.RawIOBase):
 @contextmanager
 def _sought(stream: Any) -> Iterator[BinaryIO]:
     """A file that can be read in any order: the same one beside the stream where it is on this machine, else a copy."""
-    if beside := getattr(stream, "beside", None):
-        with closing(beside()) as file:
+    file = stream.beside() if hasattr(stream, "beside") else None
+    if file is not None:
+        with closing(file):
             yield file
     elif getattr(stream, "seekable", lambda: False)():
         yield stream
     else:
         with tempfile.TemporaryFile() as copy:
-            shutil.copyfileobj(stream, copy, 1 << 20)
-            copy.seek(0)
+            _copy(stream, copy)
             yield cast("BinaryIO", copy)
+
+
+def _copy(stream: Any, file: Any) -> None:
+    """All of a stream, into a file of this machine; the stream refuses in words of its own."""
+    try:
+        shutil.copyfileobj(stream, file, 1 << 20)
+        file.seek(0)
+    except OSError as error:
+        raise store_error(error, tempfile.gettempdir()) from error

@@ -15,7 +15,7 @@ class Placed(Batch):
     def __init__(self, inner: Batch, number: int | None = None) -> None:
         self.inner = inner
         at = inner.number if number is None else number
-        super().__init__(inner.block, inner.offset, at, self.decoded, lambda: (), inner.table)
+        super().__init__(inner.block, inner.offset, at, self.decoded, lambda: (), inner.table, inner.names)
 
     def decoded(self) -> Sequence[Value]:
         """The records."""

@@ -80,7 +80,7 @@ class Csv(Encoded):
                     names = self._header(rows)
                 found = [_trimmed(row) for row in rows.parsed()] if self.trim else rows.parsed()
                 decode = partial(_records, found, names)
-                batch = Batch(rows.data, rows.offset, number, decode, rows.spans, _table(found, names))
+                batch = Batch(rows.data, rows.offset, number, decode, rows.spans, _table(found, names), names)
             yield batch
             number += len(batch)
         if not names:

@@ -68,7 +68,8 @@ class OutputFile:
         self._put(self._encoder.flush())
 
     def park(self) -> None:
-        """Let go of the handle; the file goes on when it is written to."""
+        """Let go of handles; the file goes on when it is written to."""
+        self._encoder.park()
         self._file.park()
 
     def close(self) -> Output:

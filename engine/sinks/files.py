@@ -48,6 +48,15 @@ class Files(Sink):
     Where a unit has several files a manifest `.<unit>.manifest.json` stands beside them, published last: it lists each
     with its bytes, records and hash. Another version of the unit takes away what the old manifest lists and the new
     one does not. Atomic is each file and the manifest, not all of them together.
+
+    With `per: run` at any sink of a pipeline, all files that a run does are one unit, and each output is of all of them.
+    What a run made no other run replaces, as its files are not read again: each path names the run, as `{run.id}` or as
+    `{run.started_at}` with its seconds, and the manifests of all runs stand. Where the source says `every_run: true`,
+    each run makes all anew, and a path without the run is replaced by the next one; so is the manifest.
+
+    `overwrite` is looked at when a file is begun and again when it is published; a unit in whose way something was put
+    meanwhile is held until that is taken away. On this machine nothing is replaced then, however short the time; on
+    other stores what is put there between that look and the rename, or the completed upload, is replaced.
     """
 
     path: Annotated[Template, Doc("The file's path; a slot never leaves the folder that the literal text names.")]
@@ -55,7 +64,8 @@ class Files(Sink):
     connection: Annotated[str, Doc("The connection the file goes to; none: this machine.")] = ""
     roll: Annotated[RollOptions | None, Doc("When a file is full; the path then holds `{unit.part}`.")] = None
     per: Annotated[
-        Literal["unit", "run"], Doc("One output a unit, or one of all units of a run: what is then one unit.")
+        Literal["unit", "run"],
+        Doc("One output a unit, or one of all units of a run, which are then one; `path` names the run."),
     ] = "unit"
     when_empty: Annotated[Literal["skip", "write"], Doc("A unit without records: no file, or one without records.")] = (
         "skip"

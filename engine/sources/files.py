@@ -48,7 +48,12 @@ class Files(Source):
     With `split` a file is read in parts, each a unit `<path>#<part>` that is committed, refused and retried by itself;
     `{unit.part}` in the sink's path tells their outputs apart (`0001`). A part ends with a record, and rejects tell
     places in the file. The file is read once more to find the places, before its first part. A changed file makes all
-    parts due; outputs of parts that it has no more are removed. It is archived when all its parts are done.
+    parts due, and may be cut at other places. Each part replaces its output when it is done, so until all are (one may
+    be refused, or fail) the outputs are of both versions: a record may stand in two of them, or in none. Outputs of
+    parts that it has no more are removed behind that. It is archived when all its parts are done.
+
+    With `per: run` at a sink all files that are due are one unit. A touched file among them is read before it, to see
+    whether it holds what it held: then it is left out, and ends `unchanged`.
     """
 
     path: Annotated[Template, Doc("Which files: a glob, relative to the connection or to this file.")]

@@ -25,6 +25,7 @@ class Stdin(Source):
 
     connection: ClassVar[str] = ""  # type: ignore[misc]
     every_run: ClassVar[bool] = True  # type: ignore[misc]
+    repeats: ClassVar[bool] = False
     end: ClassVar[Connection] = StandardInput()
 
     def inside(self) -> Stdin:

@@ -142,10 +142,11 @@ def check_places(
     if hasattr(source, "path"):
         _check_inside(source.path, source_end, ("source", "path"), report)
         _check_named(source, source_end, report)
+    per_run = is_per_run(written)
     for each in written:
         _check_taken(each.outlet.end, each.at, report)
         if hasattr(each.outlet.sink, "path"):
-            _check_written(source, each, source_end, report)
+            _check_written(source, each, source_end, report, per_run=per_run)
     _check_apart(written, report)
     for outcome in OUTCOMES:
         template = getattr(archive, outcome)
@@ -171,14 +172,19 @@ def _check_taken(end: End, pointer: Pointer, report: Report) -> None:
         report("C212", pointer, message, "use another connection for sinks and archives")
 
 
-def _check_written(source: Any, each: Any, source_end: End, report: Report) -> None:
+def is_per_run(written: Sequence[Any]) -> bool:
+    """Whether all units of a run are one: one sink that says so makes them one for all."""
+    return any(getattr(each.outlet.sink, "per", "unit") == "run" for each in written)
+
+
+def _check_written(source: Any, each: Any, source_end: End, report: Report, *, per_run: bool) -> None:
     sink, end, place = each.outlet.sink, each.outlet.end, (*each.at, "path")
     _check_inside(sink.path, end, place, report)
     if isinstance(source, Files):
-        if sink.per == "unit":
+        if not per_run:
             _check_shared_name(source, sink.path, place, report)
         _check_reread(source, sink.path, source_end, end, place, "output", report)
-    if sink.per == "unit":
+    if not per_run:
         _warn_of_run_names(sink.path, place, report)
     if not end.connection.keeps_facts:
         for key in ("metadata", "content_type"):
@@ -272,7 +278,7 @@ def _filled(template: Template, unit: Mapping[str, Any]) -> str:
 
 def _warn_of_run_names(path: Template, place: Pointer, report: Report) -> None:
     for slot in path.slots:
-        if slot.root == "run" and slot.key in ("id", "started_at"):
+        if slot.of_run:
             message = f"`{{run.{slot.key}}}` names each run's output anew"
             help = "name the unit alone: doing it again replaces its file"
             report("S314", place, message, help, span=slot.span, level="warning")

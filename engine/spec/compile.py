@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from engine.errors import EngineError, SpecError
-from engine.hidden import Secret
+from engine.hidden import hidden
 from engine.kinds import Connection, Limits, Needs, Parser, Sink, Source
 from engine.language.scopes import Known, Scope, vars_shape
 from engine.language.shapes import Shape
@@ -281,9 +281,8 @@ class Compiler:
         return interpolate(said, pointer, self.problems, self.found.folder)
 
     def _secret(self, text: Any, pointer: Pointer) -> Any:
-        """The text of a secret option, however it was given: nothing prints it from here on."""
-        made = self._interpolated(text, pointer)
-        return Secret(made) if isinstance(made, str) else made
+        """What a secret option holds, however it was given: nothing prints its texts from here on."""
+        return hidden(self._interpolated(text, pointer))
 
     def _warn_of_literals(self, used: Collection[str]) -> None:
         """Passwords that the spec holds itself, which are not shown either."""

@@ -11,11 +11,13 @@ from engine.options import Pointer, Report
 from engine.registry import components
 from engine.sources.files import Files
 from engine.sources.stdin import Stdin
+from engine.spec.checks import is_per_run, templates_of, texts_of
 from engine.spec.settings import ArchiveOptions
 from engine.spelling import listed
 from engine.storage.packing import strip_compression
 
 OUTCOMES: Final = ("success", "partial", "error")
+STAMP: Final = "%Y%m%dT%H%M%S"
 ALONE: Final = ("identity", "every_run", "split", "done_marker")
 """Options of a source that say which files a pipeline does; a lookup reads all that are there."""
 
@@ -26,8 +28,8 @@ def check_ends(source: Any, parser: Parser, written: Sequence[Any], archive: Arc
         _check_split(source, parser, written, report)
     for each in written:
         _check_part(source, each, report)
-        if getattr(each.outlet.sink, "per", "unit") == "run":
-            _check_per_run(source, each, report)
+    if is_per_run(written):
+        _check_per_run(source, written, report)
     if isinstance(source, Stdin):
         for outcome in filter(lambda key: getattr(archive, key), OUTCOMES):
             message, help = "standard input is no file that could be archived", "leave it out"
@@ -70,16 +72,53 @@ def _check_part(source: Any, each: Any, report: Report) -> None:
             report("S209", at, message, "write `roll: {records: 100000}`, or leave it out", span=slot.span)
 
 
-def _check_per_run(source: Any, each: Any, report: Report) -> None:
+def _check_per_run(source: Any, written: Sequence[Any], report: Report) -> None:
     """All units of a run as one: it has no file's name, and it is done or not as a whole."""
-    for slot, at in _slots(each):
-        if slot.root == "unit" and not (_is_part(slot) and each.outlet.sink.roll):
-            message = f"`{slot}` names one unit, and `per: run` makes one output of all"
-            report("S353", at, message, "name the run: `{run.started_at:%Y%m%d}`", span=slot.span)
+    for each in written:
+        _check_no_unit(each, report)
+        _check_names_run(source, each, written, report)
     for option in ("split", "identity"):
         if getattr(source, option, "version") not in ("version", 0):
             message = f"`{option}` takes files one by one, and `per: run` makes one unit of all of them"
             report("S354", ("source", option), message, "leave one of them out", key=True)
+
+
+def _check_no_unit(each: Any, report: Report) -> None:
+    """No text of a sink names a file: what is written is of all of them."""
+    roll = getattr(each.outlet.sink, "roll", None)
+    texts = [*templates_of(each), *((template, at) for template, at, _ in texts_of(each))]
+    for template, at in texts:
+        for slot in template.slots:
+            if slot.root == "unit" and not (_is_part(slot) and roll):
+                message = f"`{slot}` names one unit, and `per: run` makes one output of all"
+                report("S353", at, message, "name the run: `{run.id}`", span=slot.span)
+
+
+def _check_names_run(source: Any, each: Any, written: Sequence[Any], report: Report) -> None:
+    """What one run made is not made again by the next: it must not be replaced, unless every run does every file.
+
+    Several files under a name that some runs share would not all be replaced.
+    """
+    path: Template | None = getattr(each.outlet.sink, "path", None)
+    if path is None or _tells_runs_apart(path):
+        return
+    every_run = getattr(source, "every_run", False)
+    if every_run and not (each.outlet.sink.several and any(slot.of_run for one in written for slot, _ in _slots(one))):
+        return
+    message = "runs would replace what others made: nothing in this path tells all of them apart"
+    help = f"name the run: `{{run.id}}`, or `{{run.started_at:{STAMP}}}`"
+    anew = "" if every_run else "; or let each run make all anew: `every_run: true` at the source"
+    report("S357", (*each.at, "path"), message, f"{help}{anew}")
+
+
+def _tells_runs_apart(path: Template) -> bool:
+    """Whether a path holds the run's id, or its start to the second."""
+    starts = [slot.format for slot in path.slots if (slot.root, slot.key) == ("run", "started_at")]
+    codes = set("".join(starts).replace("%", ""))
+    day = codes & {"Y", "y"} and (codes >= {"m", "d"} or "j" in codes)
+    return "" in starts or any(slot.of_run and slot.key == "id" for slot in path.slots) or bool(
+        day and codes >= set("HMS")
+    )
 
 
 def _slots(each: Any) -> Iterator[tuple[Slot, Pointer]]:

@@ -6,21 +6,24 @@ import errno
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import field
 from typing import Annotated, Any, BinaryIO, Final, TypeVar, cast
+from urllib.parse import quote
 
 from engine.errors import EngineError, OptionError, StoreError
-from engine.hidden import Secret
+from engine.hidden import Secret, revealed
 from engine.kinds import Staged, Stat, Store
 from engine.registry import Doc, component
 from engine.storage import globs
 from engine.storage.fs_facts import etag_of, mtime_of
-from engine.storage.fs_files import FsFile, files_below, filesystem, move, removed
+from engine.storage.fs_files import FsFile, FsStaging, files_below, filesystem, forget, move, removed
 from engine.storage.ranges import RangedFile
 from engine.storage.refusals import lost, not_there, not_whole, refused, silent, store_error
 from engine.storage.retries import Network, Retry
+from engine.storage.spool import Spool
 from engine.storage.staging import FolderPublishing
 
 T = TypeVar("T")
@@ -37,7 +40,10 @@ CHAINS: Final = ("fo", "fs", "target_protocol", "target_options", "remote_protoc
 NAMING: Final = ("host", "port", "account_name", "project", "endpoint_url", "repo", "share")
 """Options that say where files are, of whichever protocol."""
 MARK: Final = ".staging"
+SHORT: Final = 1000
+"""A number from which it may be a password."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_LOGIN: Final = re.compile(r"(?<=//)[^/]*@|^[^/]*@")
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -100,14 +106,17 @@ class FsStore(FolderPublishing):
     @property
     def address(self) -> Mapping[str, str]:
         """Its protocol, its folder, and the options that say where it is."""
+        return {"type": "fs", "protocol": self._connection.protocol, "base": self.base, **self._named}
+
+    @property
+    def _named(self) -> dict[str, str]:
+        """The options that say where it is, without a login."""
         options = self._connection.options
-        told: dict[str, str] = {name: str(options[name]) for name in NAMING if name in options}
-        return {"type": "fs", "protocol": self._connection.protocol, "base": self.base, **told}
+        return {name: _without_login(revealed(options[name])) for name in NAMING if name in options}
 
     def where(self, path: str) -> str:
-        """The protocol, the machine and the path."""
-        host = self._connection.options.get("host", "")
-        return f"{self._connection.protocol}://{host}/{self._full(path).lstrip('/')}"
+        """The protocol, all that says where it is, and the path."""
+        return f"{self._connection.protocol}://{':'.join(self._named.values())}/{self._full(path).lstrip('/')}"
 
     def show(self, path: str) -> str:
         """As fsspec writes it."""
@@ -151,10 +160,10 @@ class FsStore(FolderPublishing):
         return refused(self.show(path), self._masked(f"{type(error).__name__}: {error}"))
 
     def _masked(self, text: str) -> str:
-        """A text without what the options hide, and short."""
-        for value in self._connection.options.values():
-            if isinstance(value, Secret) and value.reveal():
-                text = text.replace(value.reveal(), "***")
+        """A text without what the options hide, as it is or as a URL holds it, and short."""
+        secrets = {form for each in _secrets(self._connection.options) for form in (each, quote(each, ""), quote(each))}
+        for secret in sorted(secrets, key=len, reverse=True):
+            text = text.replace(secret, "***")
         return " ".join(text.split())[:200]
 
     # --- reading
@@ -242,9 +251,19 @@ class FsStore(FolderPublishing):
     def sync(self, paths: Sequence[str]) -> None:
         """Nothing: what the other side took is its own to keep."""
 
+    def staging(self, root: str, name: str, ledger: str = "") -> FsStaging:
+        """A staging of that name below an output root; its files wait beside the ledger."""
+        return FsStaging(self, root, name, ledger)
+
+    def discard(self, staging: Mapping[str, Any], keep: Collection[str] = ()) -> None:
+        """Remove a staging with all that is in it, and what still waits to be sent."""
+        super().discard(staging, keep)
+        if ledger := staging.get("ledger"):
+            forget(ledger)
+
     def create(self, path: str) -> Staged:
         """A new file; its folders are made when it is sent."""
-        return FsFile(self, path)
+        return FsFile(self, path, Spool(os.path.join(tempfile.mkdtemp(prefix="engine-"), "spool")))
 
     def send(self, path: str, file: BinaryIO, size: int) -> None:
         """Write a whole file and compare its size."""
@@ -272,7 +291,7 @@ class FsStore(FolderPublishing):
             raise StoreError("C104", f"`{self.show(target)}` is there already", "choose another path")
         self.rename(path, target)
 
-    def remove(self, path: str) -> None:
+    def remove(self, path: str, stat: Stat | None = None) -> None:
         """Remove a file, or a folder with all that is in it; nothing there is fine."""
         full = self._full(path)
         info = self._info(path)
@@ -283,3 +302,27 @@ class FsStore(FolderPublishing):
                 self._ask(path, lambda fs, each=each: removed(fs, each))  # type: ignore[misc]
             with suppress(StoreError):  # where folders are real
                 self._ask(path, lambda fs: fs.rm(full, recursive=True) if fs.isdir(full) else None)
+
+
+def _without_login(text: str) -> str:
+    """A machine or a URL without user, password and query."""
+    return _LOGIN.sub("", text).partition("?")[0]
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    """Every hidden text in some options, and each number that may be one."""
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            if name not in NAMING:
+                yield from _secrets(each)
+            else:
+                yield from (
+                    part for part in re.split("[:@/?]+", revealed(each)) if part not in _without_login(revealed(each))
+                )
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _secrets(each)
+    elif isinstance(value, Secret) and value.reveal():
+        yield value.reveal()
+    elif isinstance(value, int) and value >= SHORT:
+        yield str(value)

@@ -3,46 +3,81 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, BinaryIO, Protocol, cast
 
 from engine.errors import StoreError
-from engine.hidden import Secret
+from engine.hidden import shown
+from engine.kinds import Staged
+from engine.storage.refusals import store_error
+from engine.storage.spool import Spool, spools
+from engine.storage.staging import Folders, FolderStaging
 
 
-class Sending(Protocol):
+class Sending(Folders, Protocol):
     """What a file needs of its store."""
 
     def send(self, path: str, file: BinaryIO, size: int) -> None: ...
 
 
-class FsFile:
-    """A file being written: it waits in a temporary file of this machine, and is sent when it is closed."""
+class FsStaging(FolderStaging):
+    """A staging whose files wait on this machine, beside its ledger, until each is closed."""
 
-    def __init__(self, store: Sending, path: str) -> None:
+    def __init__(self, store: Sending, root: str, name: str, ledger: str = "") -> None:
+        super().__init__(store, root, name)
+        self._store = store
+        self._ledger = os.path.abspath(ledger) if ledger else os.path.join(tempfile.mkdtemp(prefix="engine-"), name)
+
+    def _create(self, path: str) -> Staged:
+        return FsFile(self._store, path, Spool(os.path.join(spools(self._ledger), str(len(self.files)))))
+
+    def destroy(self) -> None:
+        """Remove it, and what still waits."""
+        super().destroy()
+        forget(self._ledger)
+
+    def address(self) -> dict[str, Any]:
+        """What finds it again, here and there."""
+        return {**super().address(), "ledger": self._ledger}
+
+
+def forget(ledger: str) -> None:
+    """Remove what waits beside a ledger."""
+    shutil.rmtree(spools(ledger), ignore_errors=True)
+
+
+class FsFile:
+    """A file being written: it waits on this machine, and is sent when it is closed."""
+
+    def __init__(self, store: Sending, path: str, spool: Spool) -> None:
         self._store = store
         self._path = path
-        self._file: Any = tempfile.SpooledTemporaryFile(1 << 16)  # noqa: SIM115 - closed by `close` and `abandon`
+        self._spool = spool
 
     def write(self, data: bytes) -> object:
         """Take bytes."""
-        return self._file.write(data)
+        try:
+            self._spool.write(data)
+        except OSError as error:
+            raise store_error(error, self._spool.path) from error
+        return len(data)
 
     def park(self) -> None:
-        """Let go of memory; the temporary file stays open, as it has no name."""
-        self._file.rollover()
+        """Let go of memory and of the handle."""
+        self._spool.park()
 
     def close(self) -> None:
         """Send it."""
-        with self._file as file:
-            size = file.seek(0, os.SEEK_END)
-            self._store.send(self._path, file, size)
+        with self._spool.whole() as file:
+            self._store.send(self._path, file, self._spool.size)
+        self._spool.drop()
 
     def abandon(self) -> None:
         """Let go of it."""
-        self._file.close()
+        self._spool.drop()
 
 
 def filesystem(protocol: str, options: Mapping[str, Any]) -> Any:
@@ -50,9 +85,8 @@ def filesystem(protocol: str, options: Mapping[str, Any]) -> Any:
     import fsspec
     from fsspec.registry import known_implementations
 
-    told = {name: value.reveal() if isinstance(value, Secret) else value for name, value in options.items()}
     try:
-        return fsspec.filesystem(protocol, **told)
+        return fsspec.filesystem(protocol, **shown(options))
     except ImportError:
         said = known_implementations.get(protocol, {}).get("err", "its library cannot be imported")
         message = f"the protocol `{protocol}` needs a library that is not installed"

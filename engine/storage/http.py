@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, BinaryIO, ClassVar, Final, Literal, NoReturn, cast
 from urllib.parse import quote
@@ -166,7 +166,7 @@ class HttpStore:
         """Nothing is written here."""
         self._refuse(output["path"])
 
-    def discard(self, staging: Mapping[str, Any]) -> None:
+    def discard(self, staging: Mapping[str, Any], keep: Collection[str] = ()) -> None:
         """Nothing is written here."""
 
     def rename(self, path: str, target: str) -> None:
@@ -177,7 +177,7 @@ class HttpStore:
         """Nothing is moved here."""
         self._refuse(path)
 
-    def remove(self, path: str) -> None:
+    def remove(self, path: str, stat: Stat | None = None) -> None:
         """Nothing is removed here."""
         self._refuse(path)
 

@@ -231,7 +231,7 @@ class LocalStore(FolderPublishing):
                     raise
                 _copy_over(source, goal)
 
-    def remove(self, path: str) -> None:
+    def remove(self, path: str, stat: Stat | None = None) -> None:
         """Remove a file, or a folder with all that is in it; nothing there is fine."""
         full = self.full(path)
         with _refusals(self, path):

@@ -48,6 +48,12 @@ def store_error(error: OSError, path: str) -> StoreError:
     return StoreError(code, f"`{path}` {what}", help)
 
 
+def in_the_way(shown: str) -> StoreError:
+    """Something was put where an output may replace nothing, after the unit had looked there."""
+    message = f"`{shown}` is there since the unit began, and its `overwrite` lets nothing be replaced"
+    return StoreError("D307", message, "take it away and run again: the unit is published then")
+
+
 # --- what a network and the machine behind it refuse; `place` is a server, `shown` a file as a user finds it
 
 

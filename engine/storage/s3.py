@@ -188,9 +188,9 @@ class S3Store(MultipartPublishing):
             message = f"`{self.show(key)}` changed while it was moved"
             raise StoreError("C211", message, "run again: the newer version stays where it is") from None
 
-    def remove(self, path: str) -> None:
-        """Remove an object, where it is there."""
-        self.client.delete(_key(path))
+    def remove(self, path: str, stat: Stat | None = None) -> None:
+        """Remove an object, where it is there; only the one that `stat` saw, where the server honours that."""
+        self.client.delete(_key(path), stat.etag if stat else "")
 
 
 def _key(path: str) -> str:

@@ -11,10 +11,12 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from engine.storage.refusals import not_whole
+from engine.errors import StoreError
+from engine.storage.refusals import in_the_way, not_whole
 from engine.storage.s3_client import Said
 from engine.storage.s3_refusals import UploadGone
-from engine.storage.s3_uploads import ATTEMPT, S3Staging, spools
+from engine.storage.s3_uploads import ATTEMPT, S3Staging
+from engine.storage.spool import spools
 
 
 class Orphan(NamedTuple):
@@ -33,11 +35,18 @@ class MultipartPublishing:
         return S3Staging(self, root, name, ledger)
 
     def is_lost(self: Any, output: Mapping[str, Any]) -> bool:
-        """Whether its unit must be done again: the upload is gone, and the object is not this attempt's."""
+        """Whether its unit must be done again: the upload is gone, and another object stands there.
+
+        Where none does the upload was aborted, or it was completed and a reader took the object: the server does not
+        tell, and doing the unit again could deliver it twice.
+        """
         try:
             self.client.call("list_parts", Key=output["path"], UploadId=output["upload"], MaxParts=1)
         except UploadGone:
-            return not _carries(self.client.head(output["path"]), output)
+            found = self.client.head(output["path"])
+            if found is None:
+                raise _unknown(self.show(output["path"]), output) from None
+            return not _arrived(found, output)
         return False
 
     def publish(self: Any, output: Mapping[str, Any]) -> None:
@@ -47,21 +56,27 @@ class MultipartPublishing:
         """
         parts = [{"PartNumber": number, "ETag": mark} for number, mark in enumerate(output["parts"], 1)]
         words = {"Key": output["path"], "UploadId": output["upload"], "MultipartUpload": {"Parts": parts}}
+        if output.get("new"):
+            _check_free(self.client.head(output["path"]), self.show(output["path"]), output)
         try:
             self.client.call("complete_multipart_upload", **words)
         except UploadGone:
-            if not _carries(self.client.head(output["path"]), output):
+            if not _arrived(self.client.head(output["path"]), output):
                 raise
+            return
         found = self.client.head(output["path"])
-        if found and _mark(found) == output["attempt"] and not _carries(found, output):
+        if found and _is_marked(found, output) and not _carries(found, output):
             raise not_whole(self.show(output["path"]), found["ContentLength"], output["size"])
 
-    def discard(self: Any, staging: Mapping[str, Any]) -> None:
-        """Abort every open upload of the keys in its ledger, whoever began it: a key belongs to one unit."""
+    def discard(self: Any, staging: Mapping[str, Any], keep: Collection[str] = ()) -> None:
+        """Abort the open uploads of the keys in its ledger, whoever began them: a key belongs to one unit.
+
+        Those in `keep` stay: a newer attempt, whose intent is held up, is going to complete them.
+        """
         ledger = str(staging["ledger"])
         keys = _noted(ledger)
         if keys:
-            for orphan in self.orphans(_shared_start(keys)):
+            for orphan in self.orphans(_shared_start(keys), keep):
                 if orphan.path in keys:
                     self.abort(orphan.path, orphan.upload)
         with suppress(FileNotFoundError):
@@ -92,6 +107,30 @@ class MultipartPublishing:
 def _carries(found: Said | None, output: Mapping[str, Any]) -> bool:
     """Whether an object is what this attempt staged."""
     return found is not None and found["ContentLength"] == output["size"] and _mark(found) == output["attempt"]
+
+
+def _arrived(found: Said | None, output: Mapping[str, Any]) -> bool:
+    """Whether it was published: an empty object with its mark is a person's word for that."""
+    return _carries(found, output) or (found is not None and not found["ContentLength"] and _is_marked(found, output))
+
+
+def _is_marked(found: Said, output: Mapping[str, Any]) -> bool:
+    return _mark(found) == str(output["attempt"])
+
+
+def _check_free(found: Said | None, shown: str, output: Mapping[str, Any]) -> None:
+    """Raise where something else stands at the key of an output that may replace nothing."""
+    if found is not None and not _is_marked(found, output):
+        raise in_the_way(shown)
+
+
+def _unknown(shown: str, output: Mapping[str, Any]) -> StoreError:
+    message = f"`{shown}` is not there, and its upload is gone: whether it arrived is not known"
+    help = (
+        f"if a reader took it, put an empty object there with `{ATTEMPT}: {output['attempt']}` in its metadata; "
+        "if not, put any other; then run again"
+    )
+    return StoreError("C206", message, help)
 
 
 def _mark(found: Said) -> str:

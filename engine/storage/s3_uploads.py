@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from engine.kinds import NO_FACTS, Facts, Staged
@@ -18,7 +18,7 @@ from engine.storage.local import make_private
 from engine.storage.ranges import in_background
 from engine.storage.refusals import store_error
 from engine.storage.s3_client import S3Client
-from engine.storage.spool import Spool
+from engine.storage.spool import Spool, spools
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -41,7 +41,7 @@ class Uploads(Protocol):
 
     def show(self, path: str) -> str: ...
 
-    def discard(self, staging: Mapping[str, Any]) -> None: ...
+    def discard(self, staging: Mapping[str, Any], keep: Collection[str] = ()) -> None: ...
 
 
 def part_size(number: int) -> int:
@@ -107,10 +107,6 @@ class S3Staging:
     def address(self) -> dict[str, Any]:
         """What finds its uploads again."""
         return {"store": dict(self.store.address), "ledger": self.ledger}
-
-
-def spools(ledger: str) -> str:
-    return f"{ledger}.spools"
 
 
 class S3File:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import suppress
 from typing import BinaryIO, Final
@@ -9,11 +10,16 @@ from typing import BinaryIO, Final
 IN_MEMORY: Final = 64 * 2**10
 
 
+def spools(ledger: str) -> str:
+    """The folder beside a staging's ledger where its files wait."""
+    return f"{ledger}.spools"
+
+
 class Spool:
     """Bytes taken in and given out in whole; the file is made when memory would hold too many."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._held = bytearray()
         self._file: BinaryIO | None = None
         self._filed = 0
@@ -35,8 +41,8 @@ class Spool:
 
     def _spill(self) -> None:
         if self._file is None:
-            os.makedirs(os.path.dirname(self._path), 0o700, exist_ok=True)
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | (0 if self._filed else os.O_TRUNC), 0o600)
+            os.makedirs(os.path.dirname(self.path), 0o700, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | (0 if self._filed else os.O_TRUNC), 0o600)
             self._file = os.fdopen(handle, "r+b", buffering=0)
             self._file.seek(self._filed)
         if self._held:
@@ -58,6 +64,13 @@ class Spool:
         self._filed = 0
         return data
 
+    def whole(self) -> BinaryIO:
+        """All that waits, as a file that is read from its start; the spool keeps it."""
+        if not self._filed:
+            return io.BytesIO(self._held)
+        self.park()
+        return open(self.path, "rb")
+
     def park(self) -> None:
         """Hold neither memory nor an open file until more comes."""
         if self._held:
@@ -72,5 +85,5 @@ class Spool:
             self._file.close()
             self._file = None
         with suppress(FileNotFoundError):
-            os.unlink(self._path)
+            os.unlink(self.path)
         self._held, self._filed = bytearray(), 0

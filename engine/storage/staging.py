@@ -6,11 +6,12 @@ A late rename of something gone fails, so destroying the folder is the fence aga
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from engine.errors import StoreError
 from engine.kinds import NO_FACTS, Facts, Staged, Stat
+from engine.storage.refusals import in_the_way
 
 
 class Folders(Protocol):
@@ -30,6 +31,8 @@ class Folders(Protocol):
     def create(self, path: str) -> Staged: ...
 
     def rename(self, staged: str, final: str) -> None: ...
+
+    def move(self, path: str, target: str) -> None: ...
 
     def remove(self, path: str) -> None: ...
 
@@ -52,7 +55,10 @@ class FolderStaging:
             self.store.make(self.folder, new=True)
             self._made = True
         self.files.append(path)
-        return self.store.create(self._staged(path))
+        return self._create(self._staged(path))
+
+    def _create(self, path: str) -> Staged:
+        return self.store.create(path)
 
     def _staged(self, path: str) -> str:
         return posixpath.join(self.folder, posixpath.relpath(path, self.root or "."))
@@ -96,13 +102,28 @@ class FolderPublishing:
         return staged.size != output["bytes"] if staged else not self.exists(output["folder"])
 
     def publish(self: Folders, output: Mapping[str, Any]) -> None:
-        """Put an output in its place, where that was not done yet."""
-        if self.exists(output["staged"]):
-            self.rename(output["staged"], output["path"])
+        """Put an output in its place, where that was not done yet; a `new` one replaces nothing."""
+        staged, path = output["staged"], output["path"]
+        if not self.exists(staged):
+            return
+        if not output.get("new"):
+            self.rename(staged, path)
+        elif not self.exists(path):
+            self.move(staged, path)
+        elif _has_both_names(self, output):
+            self.remove(staged)
+        else:
+            raise in_the_way(self.show(path))
 
-    def discard(self: Folders, staging: Mapping[str, Any]) -> None:
-        """Remove a staging with all that is in it; nothing there is fine."""
+    def discard(self: Folders, staging: Mapping[str, Any], keep: Collection[str] = ()) -> None:
+        """Remove a staging with all that is in it; nothing there is fine. It is one attempt's: nothing is to be kept."""
         self.remove(staging["folder"])
+
+
+def _has_both_names(store: Folders, output: Mapping[str, Any]) -> bool:
+    """Whether what stands at the target is the staged file, whose move was cut off between its two steps."""
+    found, staged = store.stat(output["path"]), store.stat(output["staged"])
+    return bool(found and staged and found[1:] == staged[1:])
 
 
 def _between(folder: str, top: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import BinaryIO, Final, cast
@@ -22,7 +23,14 @@ class StandardInput(Connection):
 
 
 class InputStore(LocalStore):
-    """One file of unknown size that can be read once; nothing is ever written here."""
+    """One file of unknown size that can be read once; nothing is ever written here.
+
+    Each run's is a version of its own: what an older one began over other input lends it neither id nor clock.
+    """
+
+    def __init__(self, base: str) -> None:
+        super().__init__(base)
+        self._mark = os.urandom(8).hex()
 
     @property
     def address(self) -> Mapping[str, str]:
@@ -38,13 +46,13 @@ class InputStore(LocalStore):
         return iter(())
 
     def stat(self, path: str) -> Stat | None:
-        """The same every time; UsageError where a person would have to type it."""
+        """The same all through a run; UsageError where a person would have to type it."""
         if path != NAME:
             return None
         if sys.stdin is None or sys.stdin.isatty():
             help = "pipe it in: `engine run SPEC < FILE`"
             raise UsageError("U116", "the source is standard input, which is a terminal", help)
-        return Stat(NAME, -1, 0)
+        return Stat(NAME, -1, 0, self._mark)
 
     def open(self, path: str, stat: Stat | None = None) -> BinaryIO:
         """Its bytes; closing them leaves it open for whoever started us."""

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from engine.errors import StoreError
 from engine.kinds import Connection, Store
 from engine.storage.local import LocalStore
+from engine.storage.refusals import store_error
 
 FOLDER = "stdout"
 
@@ -30,8 +31,8 @@ class Stdout(Connection):
 class StdoutStore(LocalStore):
     """Stages like a folder, and publishes by writing to standard output; what was written is staged no more."""
 
-    is_broken: ClassVar[bool] = False
-    """Whether somebody closed the pipe that this process writes to."""
+    broken: ClassVar[StoreError | None] = None
+    """What ended it: nobody reads it any more, or what it is redirected to takes no more."""
 
     @property
     def address(self) -> Mapping[str, str]:
@@ -50,17 +51,18 @@ class StdoutStore(LocalStore):
         """Write the file out and remove it."""
         if not self.exists(output["staged"]):
             return
-        if StdoutStore.is_broken:  # what stands in its place takes everything
-            raise _unread()
+        if StdoutStore.broken:  # what stands in its place takes everything
+            raise StdoutStore.broken
         try:
             with open(self.full(output["staged"]), "rb") as file:
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
-        except BrokenPipeError as error:
-            StdoutStore.is_broken = True
+        except OSError as error:
+            unread = isinstance(error, BrokenPipeError)
+            StdoutStore.broken = _unread() if unread else store_error(error, self.show(""))
             # the interpreter would complain once more when it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise _unread() from error
+            raise StdoutStore.broken from error
         self.remove(output["staged"])
 
 

@@ -13,7 +13,10 @@ def over_s3(said, path, target):
     keys = {"key": said["key"], "secret": said["secret"], "endpoint_url": said["endpoint"]}
     fs = S3FileSystem(**keys, config_kwargs={"s3": {"addressing_style": "path"}})
     bucket = said["bucket"]
-    with fs.open(f"{bucket}/{path}", "rb", block_size=BLOCK) as source, fs.open(f"{bucket}/{target}", "wb", block_size=BLOCK) as sink:
+    with (
+        fs.open(f"{bucket}/{path}", "rb", block_size=BLOCK) as source,
+        fs.open(f"{bucket}/{target}", "wb", block_size=BLOCK) as sink,
+    ):
         while data := source.read(BLOCK):
             sink.write(data)
 
@@ -28,11 +31,13 @@ def over_sftp(said, path, target):
 
     async def copy():
         words = {"known_hosts": said["known_hosts"], "client_keys": [said["key_file"]], "username": said["user"]}
-        async with asyncssh.connect(said["host"], said["port"], config=None, **words) as connection:
-            async with connection.start_sftp_client() as client:
-                with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
-                    await client.get(path, f"{folder}/file")
-                    await client.put(f"{folder}/file", target)
+        with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_DIR")) as folder:
+            async with (
+                asyncssh.connect(said["host"], said["port"], config=None, **words) as connection,
+                connection.start_sftp_client() as client,
+            ):
+                await client.get(path, f"{folder}/file")
+                await client.put(f"{folder}/file", target)
 
     asyncio.run(copy())
 

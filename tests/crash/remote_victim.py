@@ -68,7 +68,9 @@ class S3Place:
         """A new one, as nothing of it may be shared with a child."""
         said = self.server.options
         keys = {"aws_access_key_id": said["key"], "aws_secret_access_key": said["secret"]}
-        config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=3)
+        config = Config(
+            s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=3
+        )
         where = {"endpoint_url": said["endpoint"], "region_name": said["region"], "config": config}
         return Session().create_client("s3", **keys, **where)
 
@@ -175,4 +177,6 @@ class Watcher(victim.Watcher):
         except Exception:  # noqa: BLE001 - the server was killed
             return []
         time.sleep(LOOK)
-        return [[key, len(data)] for key, data in found.items() if data is not None and data not in expected.get(key, ())]
+        return [
+            [key, len(data)] for key, data in found.items() if data is not None and data not in expected.get(key, ())
+        ]

@@ -242,8 +242,7 @@ HARM = [
     ("Parquet cut in half", "a.parquet", parquet()[:300],
      f"[R171] the Parquet file is damaged: it does not end with PAR1: it was cut off, or is still being written ({AGAIN})"),
     ("a Parquet page that lies", "a.parquet", lying(),
-     "[R171] the Parquet file is damaged: Page didn't decompress to expected size, expected: 8191, but got:3010 "
-     f"({AGAIN})"),
+     f"[R171] the Parquet file is damaged: Page didn't decompress to expected size, expected: 8191, but got:3010 ({AGAIN})"),
     ("a gzip bomb", "a.csv.gz", gzip.compress(BOMB), f"[R132] N packed bytes unpack to more than 200 times as many (N) ({TRUST})"),
     ("a bzip2 bomb", "a.csv.bz2", bz2.compress(BOMB), f"[R132] N packed bytes unpack to more than 200 times as many (N) ({TRUST})"),
     ("a zstd bomb", "a.csv.zst", zstandard.compress(BOMB), f"[R132] N packed bytes unpack to more than 200 times as many (N) ({TRUST})"),
@@ -308,26 +307,33 @@ def test_odd_names_go_through_every_step(project, place):
     assert place.tree("in") == {}
     wanted = {file for name in NAMES for file in (name, f"{name}/x")}
     for top, ext, data in (("done", "csv", A.encode()), ("out", "jsonl", A_OUT)):
-        assert {unquote(name): each for name, each in place.tree(top).items()} == {f"{name}.{ext}": data for name in wanted}
+        assert {unquote(name): each for name, each in place.tree(top).items()} == {
+            f"{name}.{ext}": data for name in wanted
+        }
     assert "nothing new" in project.run()[1]
 
 
 def test_keys_that_only_a_bucket_can_hold(project, monkeypatch):
     """Most servers of the tests tidy such keys up; Amazon's keeps them byte for byte."""
+    each = ["there/%2E./up.jsonl", "there/gap.jsonl", "there/here.jsonl"]
     keys = ["in/../up.csv", "in/./here.csv", "in//gap.csv", "in/folder.csv/"]
     stats = {key: Stat(key, len(A), OLD * 10**9, "mark") for key in keys}
-    monkeypatch.setattr(S3Store, "_listed", lambda *_: ({"Key": key, "Size": len(A), "LastModified": LONG_AGO, "ETag": "mark"} for key in keys))
+    monkeypatch.setattr(
+        S3Store,
+        "_listed",
+        lambda *_: ({"Key": key, "Size": len(A), "LastModified": LONG_AGO, "ETag": "mark"} for key in keys),
+    )
     monkeypatch.setattr(S3Store, "stat", lambda _, path: stats.get(path))
     monkeypatch.setattr(S3Store, "open", lambda *_: io.BytesIO(A.encode()))
     connection = {"type": "s3", "bucket": "b", "endpoint": "http://127.0.0.1:9", **SECRETS}
-    for pattern, wanted in (("in/**/*.csv", ["there/gap.jsonl"]), ("in/.*/*.csv", [])):
+    for pattern, wanted in (("in/**/*.csv", ["there/gap.jsonl"]), ("in/.*/*.csv", each)):
         project.write(
             connections={"drop": connection},
             source={"type": "files", "connection": "drop", "path": pattern},
             sink={"type": "files", "path": "out/there/{unit.dir}/{unit.stem}.jsonl"},
         )
         assert project.run()[0] == 0
-        assert list(Folder(project.folder).tree("out")) == wanted
+        assert sorted(Folder(project.folder).tree("out")) == wanted
 
 
 # --- files that go and change

@@ -287,6 +287,16 @@ def test_a_stream_that_is_refused(data, code, message, size):
     assert (caught.value.code, caught.value.message) == (code, message)
 
 
+def test_a_record_path_that_is_misspelt_is_told_from_a_document_without_records():
+    with pytest.raises(UnitError) as caught:
+        read("<a><line/><line/></a>", "a.lines")
+    assert caught.value.code == "R146"
+    assert caught.value.message == "the document has no `lines`, as `record_path` says, but `line`"
+    assert read("<a><header/></a>", "a.lines") == []
+    assert read("<a><lines/><line/></a>", "a.lines") != []
+    assert read("<a/>", "a.lines") == []
+
+
 def test_a_document_cut_off_far_behind():
     body = "".join(f"<b><c>{n}</c></b>\n" for n in range(5000))
     for cut in (len(body) - 4, len(body) - 11, 70_001):
