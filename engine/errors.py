@@ -87,9 +87,16 @@ class OptionError(EngineError):
 
 
 class UnitError(EngineError):
-    """One unit cannot be read to its end, or breaks a limit; the other units go on."""
+    """One unit cannot be read to its end, or breaks a limit; the other units go on.
+
+    `option` is the one of the parser that does not fit the input, where that is known.
+    """
 
     exit_code = 4
+
+    def __init__(self, code: str, message: str, help: str = "", option: str = "") -> None:
+        super().__init__(code, message, help)
+        self.option = option
 
 
 class ChangedError(UnitError):

@@ -2,9 +2,10 @@
 
 A case is a folder with `input/`, `expected/`, and beside them `books.json` and, where there are rejects,
 `rejects.jsonl`: `fixtures/<pipeline>/`, or `fixtures/<pipeline>/<case>/`. The files of a connection that has a name
-stand in a folder of that name. A `case.yaml` beside them may say `spec` (else `pipelines/<pipeline>.yaml` next to
-`fixtures/`), `set`, `env` and `clock`. `engine test --update` writes what is missing and shows what differs. In
-`books.json` stands how each unit ended, with the code of its error: `refused D201`.
+stand in a folder of that name; secrets that its options name (`${env:S3_KEY}`) need not be there. A `case.yaml` beside
+them may say `spec` (else `pipelines/<pipeline>.yaml` next to `fixtures/`), `set`, `env` and `clock`. `engine test
+--update` writes what is missing and shows what differs. In `books.json` stands how each unit ended, with the code of
+its error: `refused D201`.
 
 The same compiled plan runs as in production; only its ends are folders, its clock stands still (2026-01-15T12:00Z
 unless said, every input a day older) and its run has a fixed name.
@@ -12,7 +13,6 @@ unless said, every input a day older) and its run has a fixed name.
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 import shutil
@@ -24,6 +24,7 @@ from typing import Any, Final
 
 from engine.delivery.rejects import FOLDER
 from engine.delivery.report import Report
+from engine.differing import difference
 from engine.errors import EngineError, GoldenError
 from engine.language.jsontext import pretty
 from engine.plan import End, Plan
@@ -37,7 +38,6 @@ CASE_KEYS: Final = ("spec", "set", "env", "clock")
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 CLOCK: Final = "2026-01-15T12:00:00+00:00"
 RUN_ID: Final = "golden"
-MOST_DIFF: Final = 40
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def outcome(case: Case) -> Outcome:
 
 def _outcome(case: Case, folder: str, state: str) -> Outcome:
     before = _lay_out(os.path.join(case.folder, "input"), folder, case.clock)
-    plan = _offline(load(case.spec, case.env, case.given)[0], folder, state)
+    plan = _offline(load(case.spec, case.env, case.given, offline=True)[0], folder, state)
     report = run(plan, Session(RUN_ID, clock=lambda: case.clock))
     if not report.units:
         raise GoldenError("G106", f"no file in `{case.name}/input` matches the source's path", _where_to_put(plan))
@@ -213,13 +213,7 @@ def golden_files(case: Case) -> dict[str, bytes]:
 def _difference(path: str, wanted: bytes | None, found: bytes | None) -> str:
     if wanted is None or found is None:
         return f"{path}: {'not in the golden' if wanted is None else 'not made'}"
-    lines = difflib.unified_diff(
-        wanted.decode(errors="backslashreplace").splitlines(), found.decode(errors="backslashreplace").splitlines(),
-        f"golden/{path}", f"made/{path}", lineterm="",
-    )  # fmt: skip
-    shown = list(lines)
-    more = [f"... {len(shown) - MOST_DIFF} more lines"] if len(shown) > MOST_DIFF else []
-    return "\n".join([*shown[:MOST_DIFF], *more]) or f"{path}: differs in line ends only"
+    return difference(path, wanted, found)
 
 
 def update(case: Case, found: Outcome) -> None:

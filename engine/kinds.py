@@ -155,9 +155,8 @@ class Store(Protocol):
     def move(self, path: str, target: str) -> None:
         """Move a file within the store; the target must not exist."""
 
-    def remove(self, path: str, stat: Stat | None = None) -> None:
-        """Remove a file or a whole staging folder, where it is there; with `stat` only the version that it saw,
-        where the store can tell."""
+    def remove(self, path: str, seen: Stat | None = None) -> None:
+        """Remove a file or a whole staging folder, where it is there; where the store can, only the version `seen`."""
 
 
 class Connection(ABC):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -114,14 +115,31 @@ def attempted(held: Claim, session: Session, report: Report, attempt: Attempt, q
 
 
 def stream(held: Claim, session: Session, report: Report, attempt: Attempt) -> None:
-    """Read the unit's file, or those of all its members, one after the other."""
+    """Read the unit's file, or those of all its members, one after the other; an unchanged member is left out."""
     attempt.open()
     done = report.books.counts["read"]
     for unit in attempt.files:
         left = None if session.limit is None else session.limit - done - attempt.books.counts["read"]
-        if left is None or left > 0:
+        if left is not None and left <= 0:
+            return
+        if unit is not attempt.unit and (same := left_out(held, session, unit)):
+            attempt.end_read(same)
+        else:
             attempt.begin_file(unit)
             read(held, session, attempt, unit, left)
+
+
+def left_out(held: Claim, session: Session, unit: Unit) -> Read | None:
+    """One of several files that was touched and holds what it held when it was done: it is not sent again."""
+    last = held.known.get(unit.id)
+    if last is None or session.full_refresh or held.plan.source.every_run or not may_be_same(last, unit):
+        return None
+    settle(unit.stat)
+    with Reading(held.store_of(unit), unit.stat) as reading:
+        sha256 = reading.verify()
+    record = held.journal.record(unit.id)
+    same = Read(unit, sha256, "", Counter(record["books"] if record else ()), unchanged=True)
+    return same if is_same(last, same) else None
 
 
 def read(held: Claim, session: Session, attempt: Attempt, unit: Unit, left: int | None) -> None:
@@ -162,18 +180,18 @@ def close(held: Claim, session: Session, attempt: Attempt) -> None:
 
 def is_unchanged(held: Claim, attempt: Attempt) -> bool:
     """Another version of the same content, of files that were neither archived nor ever missing."""
-    return bool(attempt.reads) and all(is_same(held.known.get(read.unit.id), read) for read in attempt.reads)
+    whole = len(attempt.reads) == len(attempt.files)
+    return whole and all(is_same(held.known.get(read.unit.id), read) for read in attempt.reads)
 
 
 def is_same(last: Known | None, read: Read) -> bool:
     """Whether a file holds what it held when it was done."""
-    return bool(
-        last
-        and last.status in DONE
-        and last.sha256 == read.sha256
-        and last.version != read.unit.stat.version
-        and not (last.archived or last.gone)
-    )
+    return bool(last and may_be_same(last, read.unit) and last.sha256 == read.sha256)
+
+
+def may_be_same(last: Known, unit: Unit) -> bool:
+    """Whether only what a file holds can tell if it is as it was when it was done."""
+    return last.status in DONE and last.version != unit.stat.version and not (last.archived or last.gone)
 
 
 def is_elsewhere(held: Claim, attempt: Attempt) -> bool:

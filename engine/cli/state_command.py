@@ -12,7 +12,7 @@ from engine.cli.console import coloured, out, out_json, say
 from engine.cli.spec_arguments import add_spec_arguments, given_values
 from engine.delivery.attempts import stamp
 from engine.delivery.claim import claim
-from engine.delivery.garbage import Waste, waste_of
+from engine.delivery.garbage import Waste, strays_of, waste_of
 from engine.delivery.ownership import PIPELINES
 from engine.errors import EngineError, UsageError
 from engine.plan import Plan
@@ -24,6 +24,7 @@ from engine.state.kv import KV
 from engine.state.opening import has_state
 
 DAY: Final = "1d"
+STRAY: Final = "stray"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +34,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every pipeline that has run in this project")
     parser.add_argument("--older", metavar="TIME", default=DAY, help="only what is older than this (1d unless said)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
+    parser.add_argument("--yes", action="store_true", help="abort uploads that no state knows too, if no one else's")
     parser.add_argument("--json", action="store_true", help="print it as JSON")
     add_spec_arguments(parser)
 
@@ -53,7 +55,11 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         out_json(found)
     else:
-        say(f"{counted(len(found), 'thing')} {'to remove' if options.dry_run else 'removed'}")
+        strays = sum(each["kind"] == STRAY for each in found)
+        left = 0 if options.yes or options.dry_run else strays
+        say(f"{counted(len(found) - left, 'thing')} {'to remove' if options.dry_run else 'removed'}")
+        if strays and not options.yes:
+            say(f"{counted(strays, 'stray')}: uploads below the outputs that no state knows; `--yes` aborts them")
     return code
 
 
@@ -85,14 +91,21 @@ def _project(folder: str) -> str:
 
 def _waste(plan: Plan, older: float, options: argparse.Namespace) -> Iterator[Waste]:
     """What one pipeline left behind; each is removed, unless nothing is to be, while the pipeline is held."""
-    if not has_state(plan.state_folder):
-        return
     now = datetime.now(UTC)
+    if not has_state(plan.state_folder):
+        for waste in strays_of(plan, now, older):
+            yield _ended(waste, options)
+        return
     with claim(plan, stamp(now), 0.0, trial=False) as held:
         for waste in waste_of(held, now, older):
-            if not options.dry_run:
-                waste.remove()
-            yield waste
+            yield _ended(waste, options)
+
+
+def _ended(waste: Waste, options: argparse.Namespace) -> Waste:
+    """Removed, where that is wanted."""
+    if not options.dry_run and (options.yes or not waste.asks):
+        waste.remove()
+    return waste
 
 
 def _removed(plan: Plan, waste: Waste, options: argparse.Namespace) -> dict[str, Any]:

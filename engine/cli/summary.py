@@ -11,6 +11,7 @@ from engine.cli.console import one_line, paint
 from engine.delivery.books import Books
 from engine.delivery.report import Report
 from engine.plan import Plan
+from engine.spelling import listed
 from engine.storage.local import LocalStore
 
 TOP: Final = 3
@@ -59,7 +60,8 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     if report.books.filtered:
         yield "filtered", ", ".join(f"{name} {count:,}" for name, count in sorted(report.books.filtered.items()))
     yield from _labelled("rejects", top_rejects(report.books, report.examples, partial(place_of, plan=report.plan)))
-    yield from _absent(report)
+    yield from _labelled("missing", _few(list(_absent(report))))
+    yield from _labelled("empty", _few(list(_emptied(report))))
     yield from _failures(report)
     yield from _places("output", [output["path"] for unit in report.units for output in unit["outputs"]])
     yield from _places("rejected", [unit["rejects_path"] for unit in report.units if unit["rejects_path"]])
@@ -110,10 +112,21 @@ def said_error(error: Mapping[str, Any]) -> str:
     return field + str(error["message"])
 
 
-def _absent(report: Report) -> Iterator[tuple[str, str]]:
-    missing = report.absent.items()
-    said = (f"`{name}` is read by the mapping, the header of {unit} has not got it" for name, unit in missing)
-    return _labelled("missing", said)
+def _absent(report: Report) -> Iterator[str]:
+    for unit, names in report.absent.items():
+        are, them = ("is", "it") if len(names) == 1 else ("are", "them")
+        yield f"{listed(names)} {are} read by the mapping, the header of {unit} has not got {them}"
+
+
+def _emptied(report: Report) -> Iterator[str]:
+    for unit in report.emptied:
+        yield f"{unit}: `explode` found nothing in any of its records; see whether `each` names its list"
+
+
+def _few(texts: Sequence[str]) -> Sequence[str]:
+    """The first of them, and how many more there are."""
+    more = [f"and {len(texts) - NAMED:,} more files"] if len(texts) > NAMED else []
+    return [*texts[:NAMED], *more]
 
 
 def _failures(report: Report) -> Iterator[tuple[str, str]]:

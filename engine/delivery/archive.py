@@ -16,7 +16,7 @@ from engine.delivery.staging import file_name
 from engine.errors import StoreError
 from engine.kinds import Staging, Store, Unit
 from engine.plan import Archive
-from engine.sources.files import part_name
+from engine.sources.files import part_name, split_name
 from engine.storage.refusals import store_error
 from engine.storage.stores import at, content, content_hash
 
@@ -57,7 +57,7 @@ def _outcome(attempt: Attempt, read: Read, record: Mapping[str, Any] | None) -> 
     sent_before = record and attempt.status == "unchanged" and not (attempt.same_as or read.unit is not attempt.unit)
     books = record["books"] if record and sent_before else read.books
     done = "partial" if books["rejected"] else "success"
-    return {"committed": done, "unchanged": done, "refused": "error"}.get(attempt.status, "")
+    return {"committed": done, "unchanged": done, "refused": "error"}.get(attempt.status_of(read), "")
 
 
 def _to(attempt: Attempt, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,17 +226,23 @@ def _moved_before(store: Store, archive: Move) -> str | None:
 
 
 def _target(store: Store, archive: Move) -> str:
-    """The target, or the first `name-2`, `name-3` .. that is free or holds this content."""
+    """The target, or the first `name-2.csv.gz`, `name-3.csv.gz` .. that is free or holds this content."""
     for target in _names(archive["target"]):
         if not store.exists(target) or _is_same(store, target, archive):
             return target
-    return f"{archive['target']}-{archive['sha256'][:16]}"
+    return _other_name(archive["target"], archive["sha256"][:16])
 
 
 def _names(target: str) -> Iterator[str]:
-    stem, ext = posixpath.splitext(target)
     yield target
-    yield from (f"{stem}-{count}{ext}" for count in range(2, MOST_SUFFIXES))
+    yield from (_other_name(target, count) for count in range(2, MOST_SUFFIXES))
+
+
+def _other_name(target: str, mark: str | int) -> str:
+    """A target with a mark before its suffixes, as `stock-2.csv.gz`."""
+    folder, name = posixpath.split(target)
+    stem, ext = split_name(name)
+    return posixpath.join(folder, f"{stem}-{mark}{ext}")
 
 
 def _is_same(store: Store, path: str, archive: Move) -> bool:

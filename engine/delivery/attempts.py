@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from engine.delivery.books import Books
@@ -33,13 +34,14 @@ from engine.rows.flow import Flow
 class Read(NamedTuple):
     """A file, or a part of one, that was read to its end, and what became of its records.
 
-    `sha256` is of what was read, `file` of the whole file where that is more.
+    `sha256` is of what was read, `file` of the whole file where that is more. One that is `unchanged` was left out.
     """
 
     unit: Unit
     sha256: str
     file: str
     books: Mapping[str, int]
+    unchanged: bool = False
 
 
 class Attempt:
@@ -64,7 +66,10 @@ class Attempt:
         self.roots = roots_of(plan, begun)
         self.context = Context(self.roots["vars"], self.roots["run"], self.roots["unit"], tables)
         self.books = Books()
-        self.absent: Sequence[str] = ()
+        self.absent: dict[str, Sequence[str]] = {}
+        """The columns that the mapping reads and the header of a file has not got, by the file."""
+        self.header: dict[str, None] = {}
+        """The names of the columns that were read."""
         self._header_seen = False
         self.status = "streaming"
         self.error: EngineError | None = None
@@ -133,8 +138,16 @@ class Attempt:
         """It was read to its end."""
         books = Counter(self.books.as_dict())
         books.subtract(self._before)
-        self.reads.append(Read(unit, sha256, file, dict(books)))
-        self.sha256 = sha256 if unit is self.unit else hash_of(read.sha256 for read in self.reads)
+        self.end_read(Read(unit, sha256, file, dict(books)))
+
+    def end_read(self, read: Read) -> None:
+        """A file is done with: it was read, or left out as it holds what it held."""
+        self.reads.append(read)
+        self.sha256 = read.sha256 if read.unit is self.unit else hash_of(each.sha256 for each in self.reads)
+
+    def status_of(self, read: Read) -> str:
+        """What becomes of one file of it."""
+        return "unchanged" if read.unchanged else self.status
 
     def enter(self, context: Context) -> None:
         """What comes from now on is of this context: of the unit, or of one of its members."""
@@ -145,12 +158,18 @@ class Attempt:
     def take(self, batch: Batch) -> None:
         """The fates of one batch, counted: each record is written, rejected or filtered."""
         self.books.count_read(len(batch))
-        if batch.table and not self._header_seen:
-            self._header_seen = True
-            self.absent = absent_of(self.plan, batch.table.names)
+        if batch.names and not self._header_seen:
+            self._see_header(batch.names)
         for mapped in self._flow.parts(batch):
             self._deliver(batch, mapped)
         self.books.count_steps(self._notes, *(outlet.notes for outlet in self._outlets))
+
+    def _see_header(self, names: Sequence[str]) -> None:
+        """What a file has for columns, told by its first rows."""
+        self._header_seen = True
+        self.header.update(dict.fromkeys(name for name in names if name))
+        if absent := absent_of(self.plan, names):
+            self.absent[self.rejects.unit] = absent
 
     def _deliver(self, batch: Batch, mapped: Mapped) -> None:
         self._holding.look(batch, mapped)
@@ -185,7 +204,8 @@ class Attempt:
         assert staging  # noqa: S101
         stage = self._stage(report.outlet, self.places.sinks[-1], staging)
         where = self.stagings.rejects.details(rejects.path)["staged"]
-        made = write_report(report, self.roots, lambda: self.places.state.open(where), stage, self.plan.limits)
+        opened = partial(self.places.state.open, where)
+        made = write_report(report, self.roots, opened, tuple(self.header), stage, self.plan.limits)
         self.kept += [(staging, output) for output in made]
 
     def balance(self) -> None:

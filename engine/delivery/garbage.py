@@ -1,7 +1,8 @@
 """What nobody needs any more: stagings that no attempt names, their ledgers, old rejects, what trials made.
 
 Only what is ours is looked for: by the names of the units that the state knows or the source has now. The pipeline is
-held meanwhile, so that nothing of a run that is going on is taken for left behind.
+held meanwhile, so that nothing of a run that is going on is taken for left behind. Uploads that no state knows, below
+the folders that the outputs go to, may be somebody else's: they are named, and aborted only where that is asked for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from engine.delivery.rejects import FOLDER
 from engine.delivery.staging import file_name, unit_name
 from engine.errors import EngineError, LockedError
 from engine.kinds import Store
+from engine.plan import Plan
 from engine.storage.local import LocalStore
 from engine.storage.refusals import store_error
 
@@ -29,12 +31,16 @@ SPOOLS: Final = ".spools"
 
 
 class Waste(NamedTuple):
-    """Something to remove: what it is, where a user finds it, its age in seconds, and how to."""
+    """Something to remove: what it is, where a user finds it, its age in seconds, and how to.
+
+    `asks`: it may be somebody else's.
+    """
 
     kind: str
     path: str
     age: float
     remove: Callable[[], object]
+    asks: bool = False
 
 
 def waste_of(held: Claim, now: datetime, older: float) -> Iterator[Waste]:
@@ -64,13 +70,29 @@ def _nothing(*_: Any) -> Iterator[Any]:
 
 
 def _uploads(held: Claim, store: Any, prefix: str, now: float) -> Iterator[Waste]:
-    """Open uploads of objects that belong to this pipeline."""
+    """Open uploads of objects that belong to this pipeline, and of those that belong to none."""
     known = {str(each.get("upload", "")) for each in _live(held)}
     for found in getattr(store, "orphans", _nothing)(prefix, known):
-        owner = held.journal.owner(store.where(found.path)) or ""
-        if owner.startswith(f"{held.plan.scope} "):
-            age = now - found.began_ns / 1e9
-            yield Waste("upload", store.show(found.path), age, partial(store.abort, found.path, found.upload))
+        owner = held.journal.owner(store.where(found.path))
+        if owner is None:
+            yield _upload("stray", store, found, now)
+        elif owner.startswith(f"{held.plan.scope} "):
+            yield _upload("upload", store, found, now)
+
+
+def _upload(kind: str, store: Any, found: Any, now: float) -> Waste:
+    age, abort = now - found.began_ns / 1e9, partial(store.abort, found.path, found.upload)
+    return Waste(kind, store.show(found.path), age, abort, asks=kind == "stray")
+
+
+def strays_of(plan: Plan, now: datetime, older: float) -> Iterator[Waste]:
+    """Open uploads below the outputs of a pipeline without a state: it never ran here, or its state is lost."""
+    stores = [(outlet.end.store(), outlet.sink.root) for outlet in plan.outlets]
+    places = {(repr(store.address), root): (store, root) for store, root in stores}
+    for store, root in places.values():
+        for found in getattr(store, "orphans", _nothing)(f"{root}/" if root else ""):
+            if (waste := _upload("stray", store, found, now.timestamp())).age >= older:
+                yield waste
 
 
 def _roots(held: Claim) -> Iterator[tuple[Store, str]]:

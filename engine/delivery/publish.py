@@ -52,12 +52,13 @@ def _archive(attempt: Attempt, record: Mapping[str, Any] | None, now: str) -> di
 
 
 def _members(attempt: Attempt, now: str) -> list[dict[str, Any]]:
-    """What becomes of each of several units that are done as one: their outcome is its outcome."""
+    """What becomes of each of several units that are done as one: its outcome, but for those that were left out."""
     return [
         {
             "unit": read.unit.id,
             "record": {
                 **_record(attempt, read.unit, now),
+                **({"status": "unchanged", "error": None} if read.unchanged else {}),
                 "of": attempt.unit.id,
                 "sha256": read.sha256,
                 "outputs": [],
@@ -134,11 +135,13 @@ def _superseded(
 
 def _listed(attempt: Attempt) -> list[dict[str, Any]]:
     """What the manifests list that stand where the unit's several outputs go: the state may have forgotten them."""
-    found = []
+    found: list[dict[str, Any]] = []
     for outlet, store in zip(attempt.plan.sinks, attempt.places.sinks, strict=False):
         if outlet.sink.several:
-            for each in listed_before(store, outlet.sink, attempt.plan.scope, attempt.unit.id, outlet.name):
-                found.append({**each, "store": dict(store.address), "address": address(store, each["path"])})
+            before = listed_before(store, outlet.sink, attempt.plan.scope, attempt.unit.id, outlet.name)
+            found += [
+                {**each, "store": dict(store.address), "address": address(store, each["path"])} for each in before
+            ]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -37,11 +38,15 @@ REJECT_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str, bool]]] = {
     "child": (_TEXT, "Which of the records it is that steps made of the one that was read: `2`, or `2.0`.", False),
     "stage": (_TEXT, "Where it failed: `parse`, the type of a step, or `write`.", True),
     "sink": ({"type": ["string", "null"]}, "The sink that refused it; null where it did not come so far.", True),
-    "delivered": ({"type": "array", "items": _TEXT}, "The sinks that took it.", False),
+    "delivered": (
+        {"type": "array", "items": _TEXT},
+        "The sinks that took it; `lines (2 of 3)` where one took some.",
+        False,
+    ),
     "errors": ({"type": "array", "items": _ERROR, "minItems": 1}, "What was wrong, field by field.", True),
     "record": ({}, "The record as it was at that stage; null where it could not be parsed.", True),
-    "raw": (_TEXT, "Its bytes as text, cut at 4 KiB over 64; of several rejects of a record in the first.", False),
-    "raw_base64": (_TEXT, "Its bytes where they are not UTF-8.", False),
+    "raw": (_TEXT, "Its text as it was read, cut at 4 KiB over 64; of several rejects of a record in the first.", False),
+    "raw_base64": (_TEXT, "Its bytes where they are no text in the input's encoding.", False),
     "raw_bytes": (_NUMBER, "How many bytes it has, where `raw` is cut.", False),
     "raw_sha256": (_TEXT, "The hash of all its bytes, where `raw` is cut.", False),
 }
@@ -129,14 +134,17 @@ def reject_id(unit: str, number: int, stage: str, child: str = "0") -> str:
 
 def raw_of(place: Place) -> dict[str, Any]:
     """The raw bytes: as text, in base64 where they are no text, cut and hashed above 64 KiB."""
-    kept = place.raw if place.size <= RAW_WHOLE else place.raw[:RAW_KEPT]
+    is_whole = place.size <= RAW_WHOLE
+    text = place.raw if place.text is None else place.text
+    text = text if is_whole else text[:RAW_KEPT]
     more: dict[str, Any] = {}
-    if place.size > RAW_WHOLE:
+    if not is_whole:
         more = {"raw_bytes": place.size, "raw_sha256": hashlib.sha256(place.raw).hexdigest()}
         more = more if len(place.raw) == place.size else {"raw_bytes": place.size}
     try:
-        return {"raw": kept.decode(), **more}
+        return {"raw": codecs.utf_8_decode(text, "strict", is_whole)[0], **more}  # half a character is left out
     except UnicodeDecodeError:
+        kept = place.raw if is_whole else place.raw[:RAW_KEPT]
         return {"raw_base64": base64.b64encode(kept).decode(), **more}
 
 

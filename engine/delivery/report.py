@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from engine.delivery.places import Places
 from engine.errors import EngineError, Interrupted, StoreError
 from engine.language.tables import Tables
 from engine.plan import Plan
+from engine.rows.failures import EMPTY
 from engine.storage.stores import at
 
 WORST_FIRST: Final = (1, 5, 7, 6, 4, 9)
@@ -41,6 +42,7 @@ def _object(properties: Mapping[str, Any], **more: Any) -> dict[str, Any]:
 
 
 _ERROR: Final = _object({"code": _TEXT, "message": _TEXT, "help": _TEXT}, type=["object", "null"])
+_MISSING: Final = _object({"unit": _TEXT, "column": _TEXT})
 _OUTPUT: Final = _object({"path": _TEXT, "bytes": _COUNT, "sha256": _TEXT})
 _UNIT: Final = _object({
     "id": _TEXT,
@@ -68,6 +70,7 @@ REPORT_SCHEMA: Final = _object({
     "items_dropped": _COUNT,
     "rejects": _COUNTS,
     "filtered": _COUNTS,
+    "missing": {"type": "array", "items": _MISSING},
     "lookups": _COUNTS,
     "sinks": {"type": "object", "additionalProperties": _COUNTS},
     "units": {"type": "array", "items": _UNIT},
@@ -89,7 +92,10 @@ class Report:
     examples: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     sinks: dict[str, Books] = field(default_factory=dict)
     tables: Tables | None = None
-    absent: dict[str, str] = field(default_factory=dict)
+    absent: dict[str, Sequence[str]] = field(default_factory=dict)
+    """The columns that the mapping reads and a file has not got, by the file."""
+    emptied: list[str] = field(default_factory=list)
+    """Units of which not one record had anything that `explode` could make records of."""
     codes: list[int] = field(default_factory=list)
     recovered_units: int = 0
     outdated: int = 0
@@ -123,8 +129,9 @@ class Report:
                 self.sinks.setdefault(name, Books()).add(books)
             for code, example in attempt.rejects.examples.items():
                 self.examples.setdefault(code, example)
-        for name in attempt.absent if attempt.status == "committed" else ():
-            self.absent.setdefault(name, attempt.unit.id)
+            self.absent.update(attempt.absent)
+            if 0 < attempt.books.went_in == attempt.books.filtered[EMPTY]:
+                self.emptied.append(attempt.unit.id)
         record = intent["record"]
         stands = record["outputs"] if attempt.status in ("committed", "unchanged") else []
         self.units.append({
@@ -188,6 +195,7 @@ class Report:
             "items_dropped": self.books.items_dropped,
             "rejects": merge(self.books.rejects),
             "filtered": merge(self.books.filtered),
+            "missing": [{"unit": unit, "column": each} for unit, names in self.absent.items() for each in names],
             "lookups": {name: len(table) for name, table in (self.tables or {}).items() if isinstance(table, Sized)},
             "sinks": {name: _counted(books) for name, books in self.sinks.items()},
             "units": self.units,

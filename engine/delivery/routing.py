@@ -1,13 +1,15 @@
 """Mapped records to the sinks that take them: each record gets one fate, whatever the sinks do with it.
 
 Sinks are asked in the order written. A record is written when every sink whose `when` holds took it, the optional ones
-aside; what an optional sink refuses goes on as if its `when` had not held. A record that no sink's `when` holds for is
-filtered as `unrouted`.
+aside; what an optional sink refuses goes on as if its `when` had not held, and is its reject where no other sink wanted
+it. A record that no sink's `when` holds for is filtered as `unrouted`. Of the records that a sink's own steps make of
+one none is written unless all pass these steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -33,9 +35,14 @@ class Fate:
     held: bool = False
     refused: bool = False
     """By the sink that was asked last."""
+    written: bool = False
+    """By a sink that took all of it."""
     delivered: list[str] = field(default_factory=list)
+    """Who took it, or a part of it."""
     filtered: str = ""
     refusal: Reject | None = None
+    waived: Reject | None = None
+    """What optional sinks refused."""
 
 
 class OpenOutlet:
@@ -86,9 +93,10 @@ class OpenOutlet:
         for index, (at, row) in enumerate(made):
             if error := errors.get(index):
                 self._refuse(fates[at], self._refused(positions[at], row.value, error, row.child))
-        wrote = {at for index, (at, _) in enumerate(made) if index not in errors}
+        children = Counter(at for at, _ in made)
+        wrote = Counter(at for index, (at, _) in enumerate(made) if index not in errors)
         for at in chosen:
-            self._settle(fates[at], wrote=at in wrote)
+            self._settle(fates[at], wrote[at], children[at])
 
     def _takes(self, row: Row, position: int, fate: Fate) -> bool:
         if not set(self.plan.after) <= set(fate.delivered):
@@ -106,30 +114,44 @@ class OpenOutlet:
             )
             return False
 
-    def _own(self, row: Row, position: int, fate: Fate) -> Iterator[Row]:
-        """What its own steps make of a record: a copy, which no other sink sees."""
-        before = self.notes.filtered.copy()
-        try:
-            yield from self._steps.down(row, lambda row, stage, errors: self._refuse(
-                fate, Reject(position, stage, row.value, errors, row.child, self.plan.name)))  # fmt: skip
-        finally:
-            fate.filtered = next(iter(self.notes.filtered - before), fate.filtered)
+    def _own(self, row: Row, position: int, fate: Fate) -> list[Row]:
+        """What its own steps make of a record, a copy that no other sink sees; nothing where they refuse any of it."""
+        notes, refused = self.notes, list[Reject]()
+        mark, created, filtered = notes.mark(), notes.created, notes.filtered.copy()
+        rows = list(self._steps.down(row, lambda row, stage, errors: refused.append(
+            Reject(position, stage, row.value, errors, row.child, self.plan.name))))  # fmt: skip
+        if not refused:
+            fate.filtered = next(iter(notes.filtered - filtered), fate.filtered)
+            return rows
+        notes.undo(mark)
+        notes.created, notes.filtered = created, filtered  # it counts as one record, which is rejected
+        self._refuse(fate, *refused)
+        return []
 
     def _refused(self, position: int, record: Any, error: RecordError, child: tuple[int, ...]) -> Reject:
         return Reject(position, "write", record, (field_error("", error),), child, self.plan.name)
 
-    def _refuse(self, fate: Fate, reject: Reject) -> None:
-        self.books.count_rejected(reject.errors[0].code)
+    def _refuse(self, fate: Fate, *rejects: Reject) -> None:
+        self.books.count_rejected(rejects[0].errors[0].code)
         fate.refused = True
-        if self.plan.optional:
-            return
-        known = fate.refusal
-        fate.refusal = known._replace(errors=known.errors + reject.errors) if known else reject
+        for reject in rejects:
+            if self.plan.optional:
+                fate.waived = _joined(fate.waived, reject)
+            else:
+                fate.refusal = _joined(fate.refusal, reject)
 
-    def _settle(self, fate: Fate, *, wrote: bool) -> None:
+    def _settle(self, fate: Fate, wrote: int, made: int) -> None:
         fate.held = fate.held or not (self.plan.optional and fate.refused)
         if wrote and not fate.refused:
+            fate.written = True
             fate.delivered.append(self.plan.name)
+        elif wrote:
+            fate.delivered.append(f"{self.plan.name} ({wrote} of {made})")
+
+
+def _joined(known: Reject | None, reject: Reject) -> Reject:
+    """One reject of all that was wrong with a record."""
+    return known._replace(errors=known.errors + reject.errors) if known else reject
 
 
 class Router:
@@ -156,9 +178,10 @@ class Router:
 
     def _ended(self, fate: Fate) -> Reject | None:
         """The one fate of a record; its reject where it has one."""
-        if fate.refusal:
-            return fate.refusal._replace(delivered=tuple(fate.delivered))
-        if fate.delivered:
+        reject = fate.refusal or (None if fate.held else fate.waived)
+        if reject:
+            return reject._replace(delivered=tuple(fate.delivered))
+        if fate.written:
             self._books.count_written(1)
         else:
             self._notes.filtered[fate.filtered or UNROUTED] += 1

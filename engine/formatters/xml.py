@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Annotated, ClassVar, Final
 
-from engine.errors import OptionError, RecordError
+from engine.errors import OptionError, RecordError, UnitError
 from engine.formatters._markup import (
     ALWAYS,
     ATTRIBUTE,
@@ -131,10 +131,13 @@ class _Document(Encoder):
 
     def __init__(self, options: Xml, roots: Roots) -> None:
         self._options = options
-        self._roots = roots
         self._cdata = frozenset(options.cdata)
-        self._attributes = {name: _told(template, name, roots) for name, template in options.attributes.items()}
-        self._prefixes = scope_in(self._attributes, ALWAYS, "")
+        self._attributes = {name: template.filled(roots) for name, template in options.attributes.items()}
+        try:
+            self._attributes = {name: text_in(text, name) for name, text in self._attributes.items()}
+            self._prefixes = scope_in(self._attributes, ALWAYS, "")
+        except RecordError as error:
+            raise UnitError(error.code, f"the root: {error.message}", "change the formatter's `attributes`") from error
         self._line = "\n" if options.indent else ""
         self._step = " " * options.indent
         self._known: set[str] = set()

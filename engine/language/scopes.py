@@ -164,7 +164,7 @@ def _out(path: Path, pointer: Pointer, scope: Scope, report: Report) -> Shape | 
 def _report_lost(path: Path, lost: Lost, pointer: Pointer, start: Shape, scope: Scope, report: Report) -> None:
     shape, step = lost.shape, path.steps[lost.step]
     span = (path.spans[lost.step][0], path.spans[lost.step][1] - path.spans[lost.step][0])
-    if shape.type != "object" or not isinstance(step, Name):
+    if not isinstance(step, Name) or (shape.type != "object" and not shape.fields):
         inside = path.text[: path.spans[lost.step][0]].rstrip(".[")
         what = f"`{inside}`" if inside else "the record"
         report("M209", pointer, f"{what} is {a(shape.type)} here", _inside_help(shape, what), span=span)

@@ -44,8 +44,8 @@ class Shape:
 
     `closed`: no name but those in `fields` exists. `rest` is the shape of names that are not listed. `sure`:
     the type holds for every record, not only for those of a sample. `total` counts the sample's records. `working`
-    are the names that only steps see. `mixed`: samples differ in type, so that nothing is known of it. `unseen`:
-    beside the names in `fields`, which steps made, there are those of an input that nobody has seen. `places`: a
+    are the names that only steps see. `mixed`: samples differ in type, so that nothing is known of it, but for the
+    `fields` of one that is an object or a text, as is wanted (an element of XML with attributes). `unseen`: beside the names in `fields`, which steps made, there are those of an input that nobody has seen. `places`: a
     decimal has no more than these.
     """
 
@@ -131,7 +131,7 @@ def of_values(values: Sequence[Value]) -> Shape:
 
 def _of_value(value: Value) -> Shape:
     if type(value) is Leaf:  # an object, and a text where one is wanted
-        return Shape(seen=1, mixed=True)
+        return Shape(fields={name: _of_value(each) for name, each in {**value, "#text": ""}.items()}, seen=1, mixed=True)
     if isinstance(value, dict):
         return Shape("object", {key: _of_value(item) for key, item in value.items()}, seen=1)
     if isinstance(value, list):
@@ -146,7 +146,7 @@ def _merge(a: Shape, b: Shape) -> Shape:
     """What two samples show together; where their types differ, nothing is said of the type."""
     seen = a.seen + b.seen
     if a.mixed or b.mixed:
-        return Shape(seen=seen, mixed=True)
+        return Shape(fields=_leaf_fields(a, b), seen=seen, mixed=True)
     if {a.type, b.type} == {"list", "object"}:  # one object is a list of one
         a, b = (Shape("list", item=each, seen=each.seen) if each.type == "object" else each for each in (a, b))
     if a.type != b.type:
@@ -160,6 +160,15 @@ def _merge(a: Shape, b: Shape) -> Shape:
     }
     item = _merge(a.item, b.item) if a.item and b.item else a.item or b.item
     return Shape(a.type, fields, item=item, seen=seen)
+
+
+def _leaf_fields(a: Shape, b: Shape) -> dict[str, Shape]:
+    """What is known of elements that all have attributes or are texts; of others nothing."""
+    leaves = [each for each in (a, b) if each.mixed and each.fields]
+    plain = [each for each in (a, b) if not each.mixed and each.type in ("text", "any")]
+    if len(leaves) + len(plain) < 2:
+        return {}
+    return {name: shape for each in leaves for name, shape in each.fields.items()}
 
 
 @dataclass(frozen=True)
@@ -182,7 +191,7 @@ def follow(shape: Shape, steps: Sequence[Step]) -> Shape | Lost:
 
 def _one(shape: Shape, step: Step) -> Shape | None:
     if shape.type == "any":
-        return ANY
+        return shape.fields.get(step.text) if shape.fields and isinstance(step, Name) else ANY
     if shape.type == "list" and (isinstance(step, Index) or step.position is not None):
         return shape.item or ANY
     if shape.type == "object" and isinstance(step, Name):

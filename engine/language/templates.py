@@ -14,8 +14,9 @@ What a slot holds is never looked at for slots again.
 | `{record.address.city}` | what a path finds in the record, in texts that are made for one; no time: as it is |
 
 In file names a slot never leaves the folder that the literal text before it names, and stays inside one segment: what
-is not a letter, a digit or one of ` ._@+=,-` is percent-encoded, as is a dot at the front of a segment. `{unit.dir}`
-and `/` in a time format keep their slashes. Over 200 bytes a slot is cut and hashed; a blank one fails the unit.
+is not a letter, a digit or one of ` ._@+=,-` is percent-encoded, as are a dot at the front of a segment and blanks at
+the ends of a slot, which some stores trim. `{unit.dir}` and `/` in a time format keep their slashes. Over 200 bytes a
+slot is cut and hashed; one with nothing but blank space fails the unit.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from engine.language.frames import RUN_KEYS, UNIT_KEYS
 from engine.language.jsontext import encode
 from engine.language.paths import Path
 from engine.language.picking import Name, Step, take
+from engine.language.shapes import type_of
 from engine.language.times import in_zone, text_of
 from engine.records import MISSING, Instant, Leaf
-from engine.spelling import suggest
+from engine.spelling import WHITE_SPACE, suggest
 
 ROOTS: Final = ("unit", "run", "vars", "record", "request")
 LONGEST_PART: Final = 200
@@ -48,6 +50,8 @@ _SLOT: Final = re.compile(r"\{\{|\}\}|\{(" + "|".join(ROOTS) + r")\.([^{}:]*)(?:
 _CODES: Final = frozenset("%Y%m%d%H%M%S%j%y")
 _CODE: Final = re.compile(r"%(.?)")
 _KEPT: Final = frozenset(" ._@+=,-")
+
+_STRAY: Final = re.compile(r"\{([^{}/]*)\}?")
 
 RUN_ROOTS: Final = ("unit", "run", "vars")
 """The roots of what is written once a unit."""
@@ -166,6 +170,12 @@ def _parts(text: str) -> Iterator[str | Slot]:
     yield text[at:]
 
 
+def strays(text: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """What stands behind braces that open no root, with its place: it is itself, and was meant as a slot perhaps."""
+    rest = _SLOT.sub(lambda slot: " " * len(slot[0]), text)
+    yield from ((match[1], (match.start(), len(match[0]))) for match in _STRAY.finditer(rest))
+
+
 def _slot(match: re.Match[str], *, leads: bool) -> Slot:
     root, key, format = match[1], match[2].strip(), match[3] or ""
     span = (match.start(), match.end() - match.start())
@@ -201,7 +211,10 @@ def _check_format(slot: Slot, text: str) -> None:
 def _fill(slot: Slot, roots: Mapping[str, Mapping[str, Any]]) -> str:
     value = held(slot, roots.get(slot.root, {}))
     if slot.format and not isinstance(value, date):
-        raise UnitError("D301", f"`{slot}` has no value in a file name", "give it a value")
+        if value is MISSING or value is None:
+            raise UnitError("D301", f"`{slot}` has no value in a file name", "give it a value")
+        help = "leave the format out, or make it a day or a moment first: resolver `date`, `instant`"
+        raise UnitError("D301", f"`{slot}` has a time format, and holds no time but {type_of(value)}", help)
     return _written(slot, value)
 
 
@@ -250,12 +263,12 @@ def _time_part(value: date, code: str) -> str:
 def file_part(text: str, slot: Slot) -> str:
     """A slot's text as part of a file name: it never leaves its segment, nor the template's folder.
 
-    What is not a letter, digit or ` ._@+=,-` is percent-encoded, as is the leading dot of a segment; over 200
-    bytes it is cut and hashed.
+    What is not a letter, digit or ` ._@+=,-` is percent-encoded, as are the leading dot of a segment and blanks at the
+    ends of the text; over 200 bytes it is cut and hashed.
     """
     if slot.slashed:
         return "/".join(_segment(part) for part in text.split("/"))
-    if not text:
+    if not text.strip(WHITE_SPACE):
         raise UnitError("D302", f"`{{{slot.root}.{slot.key}}}` is blank in a file name", "give it a value")
     return _segment(text, leads=slot.leads)
 
@@ -267,7 +280,11 @@ def path_of(template: Template, roots: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _segment(text: str, *, leads: bool = True) -> str:
-    made = "".join(char if char.isalnum() or char in _KEPT else _percent(char) for char in text)
+    bare = text.strip(" ")
+    made = "".join(char if char.isalnum() or char in _KEPT else _percent(char) for char in bare)
+    if len(bare) < len(text):
+        start = len(text) - len(text.lstrip(" "))
+        made = "%20" * start + made + "%20" * (len(text) - len(bare) - start)
     if leads and made.startswith("."):
         made = "%2E" + made[1:]
     if len(made.encode()) <= LONGEST_PART:

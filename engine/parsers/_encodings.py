@@ -194,7 +194,9 @@ class Recoded(Placed):
         before = self._before + self.block[: place.offset - self.offset]
         raw = self._recoding.original(place.raw)
         size = len(raw) if len(place.raw) == place.size else place.size
-        return place._replace(offset=self._origin + len(self._recoding.original(before)), raw=raw, size=size)
+        offset = self._origin + len(self._recoding.original(before))
+        text = None if _FIRST_MARK.search(place.raw) else place.raw
+        return place._replace(offset=offset, raw=raw, size=size, text=text)
 
 
 def recoded(batches: Iterator[Batch], recoding: Recoding) -> Iterator[Batch]:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Annotated, BinaryIO, ClassVar, Literal, cast
 
 from engine.errors import OptionError, UnitError
 from engine.kinds import Limits, Seam
+from engine.parsers._headers import Header, checked, keep_contract, optional_in
 from engine.parsers._input import Encoded
 from engine.parsers._lines import Block, Oversize, blocks
 from engine.parsers._rows import Dialect, Row, Rows
 from engine.records import Batch, Damage, Table, Value
 from engine.registry import Doc, component
-from engine.spelling import WHITE_SPACE, counted, listed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Header:
-    """A contract with the header: what must, may and must not be there, and in which order."""
-
-    require: Annotated[list[str], Doc("Columns that must be there.")] = ()  # type: ignore[assignment]
-    optional: Annotated[list[str], Doc("Columns that may be there.")] = ()  # type: ignore[assignment]
-    allow_extra: Annotated[bool, Doc("Whether other columns may be there too.")] = True
-    order: Annotated[bool, Doc("Whether the columns stand in the order in which this contract names them.")] = False
+from engine.spelling import WHITE_SPACE, counted
 
 
 @component("csv", "parser", examples=[{"type": "csv"}, {"type": "csv", "delimiter": ";", "trim": True}])
@@ -84,7 +74,7 @@ class Csv(Encoded):
             yield batch
             number += len(batch)
         if not names:
-            self._keep_contract(())
+            keep_contract((), self.header)
 
     def seams(self, stream: BinaryIO, limits: Limits) -> Iterator[Seam]:
         """Where blocks of whole rows begin; the first row of data, where there is one, begins the first part."""
@@ -118,33 +108,12 @@ class Csv(Encoded):
         if isinstance(first, Damage):
             raise UnitError("R122", f"the header cannot be read: {first.message}", "mend the first row")
         names = [cell.strip(WHITE_SPACE) for cell in first] if self.trim else first
-        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
-        if twice:
-            raise UnitError("R122", f"the header names {listed(twice)} twice", "give each column a name of its own")
-        self._keep_contract(names)
-        return names
+        return checked(names, self.header)
 
     @property
     def optional_names(self) -> Sequence[str]:
         """Columns that the contract of the header lets be absent."""
-        return self.header.optional if isinstance(self.header, Header) else ()
-
-    def _keep_contract(self, names: Sequence[str]) -> None:
-        """Refuse a header that breaks the contract, with all that is wrong with it."""
-        contract = self.header
-        if not isinstance(contract, Header):
-            return
-        known = [*contract.require, *contract.optional]
-        missing = [name for name in contract.require if name not in names]
-        extra = [name for name in names if name not in known and not contract.allow_extra]
-        present = [name for name in names if name in known]
-        wrong = [f"{listed(missing)} missing"] if missing else []
-        wrong += [f"{listed(extra)} not expected"] if extra else []
-        if contract.order and present != [name for name in known if name in names]:
-            wrong.append(f"the order is {listed(present)}")
-        if wrong:
-            found = listed(names) if names else "nothing"
-            raise UnitError("R123", f"the header breaks its contract: {'; '.join(wrong)}", f"it reads: {found}")
+        return optional_in(self.header)
 
 
 def _table(found: Sequence[Row | Damage], names: Sequence[str]) -> Table | None:

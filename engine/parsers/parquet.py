@@ -159,7 +159,7 @@ def _batch(rows: Any, names: Sequence[str], reader: Reader, number: int) -> Batc
                         odd.setdefault(at, Damage("R174", f"`{name}` is {value}"))
     whole = Table(names, list(zip(*columns, strict=True))) if names and not odd else None
     decode = partial(_records, names, columns, rows.num_rows, odd)
-    return Batch(b"", 0, number, decode, partial(_nowhere, rows.num_rows), whole)
+    return Batch(b"", 0, number, decode, partial(_nowhere, rows.num_rows), whole, names)
 
 
 def _records(

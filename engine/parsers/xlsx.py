@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, BinaryIO, ClassVar, Final, Literal
 
-from engine.errors import OptionError, UnitError
+from engine.errors import OptionError
 from engine.kinds import Limits
-from engine.parsers._cells import Line, Wrong, installed, is_blank, rows_of, shown, typed
+from engine.parsers._cells import Line, Wrong, installed, is_blank, rows_of, shown, typed, written
+from engine.parsers._headers import Header, checked, optional_in
 from engine.parsers._input import Packed
-from engine.records import Batch, Damage, Span, Value
+from engine.records import Batch, Damage, Place, Value
 from engine.registry import Doc, component
-from engine.spelling import WHITE_SPACE, listed
+from engine.spelling import WHITE_SPACE
 
 ROWS: Final = 256
 """Rows of a batch."""
@@ -27,16 +28,18 @@ class Xlsx(Packed):
     """The rows of one sheet of a spreadsheet, named by a header row. An extra: `pip install 'pipeline-engine[xlsx]'`.
 
     With `cells: shown` every value is text: a number by its format where that is a plain one (`00042` for 42 under
-    `00000`, `7.50` under `0.00`, `1,000` under `#,##0`, `12%` under `0%`), else with its digits; a date as
+    `00000`, `7.50` under `0.00`, `1,000` under `#,##0`, `13%` for 0.125 under `0%`), else with its digits; a date as
     `2024-01-31`, a moment as `2024-01-31 10:20:00`, truth as `TRUE`. With `cells: typed` numbers are int or decimal,
     dates (a number under a format of dates) date or local, truth is bool, an empty cell is null; times of day and
     durations are text. A program keeps numbers with 15 to 17 digits: longer ones are gone before the file is read.
 
-    A formula counts by the value that was stored with it; one that was never calculated is empty. A row with an error
-    in a cell (`#N/A`) is a reject, and so is one with a value where the header names no column. Rows without any value
-    are skipped. Of merged cells the first holds the value, the others are empty. Hidden rows, columns, sheets count.
+    A formula counts by the value that was stored with it. A row with a formula that was never calculated is a reject
+    (open and save the file in a spreadsheet program), and so is one with an error in a cell (`#N/A`), or with a value
+    where the header names no column. Rows without any value are skipped. Of merged cells the first holds the value, the
+    others are empty. Hidden rows, columns, sheets count.
 
-    A reject has the number of its row as line, and no bytes. The texts that cells share are in memory, rows are not.
+    A reject has the number of its row as line, no byte, and its cells with tabs between them as `raw`. The texts that
+    cells share are in memory, rows are not.
     """
 
     seeks: ClassVar[bool] = True
@@ -46,14 +49,16 @@ class Xlsx(Packed):
     cells: Annotated[
         Literal["shown", "typed"], Doc("Whether cells are texts as they are shown, or have the types of the sheet.")
     ] = "shown"
-    header: Annotated[bool, Doc("Whether the first row names the columns.")] = True
+    header: Annotated[
+        bool | Header, Doc("Whether the first row names the columns, or a contract that it must keep.")
+    ] = True
     names: Annotated[list[str], Doc("The names of the columns of a sheet without a header.")] = ()  # type: ignore[assignment]
     skip: Annotated[int, Doc("Rows before the header, or before the first row, that are not read.", min=0)] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         installed()
-        if not self.header and not self.names:
+        if self.header is False and not self.names:
             raise OptionError("S209", "`header: false` needs `names`", "name the columns: `names: [sku, qty]`")
 
     def batches(self, stream: BinaryIO, limits: Limits) -> Iterator[Batch]:
@@ -61,15 +66,19 @@ class Xlsx(Packed):
         table = self._table(stream, limits)
         number = 1
         while rows := list(islice(table.rows, ROWS)):
-            values, lines = [table.record(row) for row in rows], [row.number for row in rows]
-            yield _batch(number, values, lines)
-            number += len(values)
+            yield Rows(number, rows, table)
+            number += len(rows)
 
     def names_of(self, stream: BinaryIO, limits: Limits) -> Sequence[str] | None:
         """The columns that the header names, where their values are texts; else the records show more."""
         if self.cells == "typed":
             return None
         return [name for name in self._table(stream, limits).names if name]
+
+    @property
+    def optional_names(self) -> Sequence[str]:
+        """Columns that the contract of the header lets be absent."""
+        return optional_in(self.header)
 
     def _table(self, stream: BinaryIO, limits: Limits) -> _Table:
         read = typed if self.cells == "typed" else shown
@@ -78,9 +87,13 @@ class Xlsx(Packed):
         names: Sequence[str] = self.names
         if self.header:
             first = next(rows, Line(0, []))
-            header = [str(cell).strip(WHITE_SPACE) if cell not in (None, "") else "" for cell in first.cells]
-            names = self.names or _checked(header)
+            names = self.names or self._checked([written(cell).strip(WHITE_SPACE) for cell in first.cells])
         return _Table(names, rows, None if self.cells == "typed" else "")
+
+    def _checked(self, header: Sequence[str]) -> Sequence[str]:
+        """The names of a header, where columns without a name may be any number."""
+        checked([name for name in header if name], self.header)
+        return header
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,7 @@ class _Table:
         """A row as a record by column name; one that is none is damaged."""
         for at, cell in enumerate(row.cells):
             if isinstance(cell, Wrong):
-                return Damage("R109", f"the cell {_cell(row, at)} is an error: {cell.said}")
+                return Damage("R109", f"the cell {_cell(row, at)} {cell.what}")
             if (at >= len(self.names) or not self.names[at]) and cell not in (None, ""):
                 return Damage("R110", f"the cell {_cell(row, at)} has a value, and its column no name")
         cells = [*row.cells, *[self.empty] * (len(self.names) - len(row.cells))]
@@ -110,16 +123,27 @@ def _filled(lines: Iterator[Line], read: Callable[[Any], Value]) -> Iterator[Lin
             yield Line(line.number, cells)
 
 
-def _batch(number: int, values: Sequence[Value], lines: Sequence[int]) -> Batch:
-    return Batch(b"", 0, number, lambda: values, lambda: [Span(line, 0, 0) for line in lines])
+class Rows(Batch):
+    """Some rows of a sheet; one that is rejected is shown as its cells."""
 
+    __slots__ = ("_rows", "_table")
 
-def _checked(names: Sequence[str]) -> Sequence[str]:
-    """The names of a header; UnitError R122 where one is there twice."""
-    twice = [name for name in dict.fromkeys(names) if name and names.count(name) > 1]
-    if twice:
-        raise UnitError("R122", f"the header names {listed(twice)} twice", "give each column a name of its own")
-    return names
+    def __init__(self, number: int, rows: Sequence[Line], table: _Table) -> None:
+        self._rows, self._table = rows, table
+        super().__init__(b"", 0, number, lambda: [table.record(row) for row in rows], lambda: (), names=table.names)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def place(self, index: int) -> Place:
+        """The row's number, and what is in it."""
+        row = self._rows[index]
+        raw = "\t".join(map(written, row.cells)).encode(errors="replace")
+        return Place(self.number + index, row.number, 0, raw, len(raw))
+
+    def head(self, count: int) -> Batch:
+        """The first `count` records as a batch of their own."""
+        return Rows(self.number, self._rows[:count], self._table)
 
 
 def _cell(row: Line, at: int) -> str:

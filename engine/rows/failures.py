@@ -11,6 +11,8 @@ from engine.errors import RecordError
 from engine.records import FieldError
 
 INDEXES: Final = re.compile(r"\[[0-9]+\]")
+EMPTY: Final = "empty"
+"""Under what records are counted as filtered that have nothing to explode."""
 
 
 class Failures(Exception):

@@ -11,9 +11,10 @@ from engine.errors import OptionError, RecordError
 from engine.kinds import Facts, Formatter, Limits, Output, Roots, Sink, Stage, Writer
 from engine.language.templates import Slot, Template, held, path_of
 from engine.quantities import Size
-from engine.records import MISSING, Value
+from engine.records import Value, is_blank
 from engine.registry import Doc, component
 from engine.sinks._outputs import OutputFile, Refused, Roll, Series, Shelf, hashable
+from engine.spelling import WHITE_SPACE
 from engine.storage.packing import packer
 
 PART: Final = "part"
@@ -49,9 +50,9 @@ class Files(Sink):
     with its bytes, records and hash. Another version of the unit takes away what the old manifest lists and the new
     one does not. Atomic is each file and the manifest, not all of them together.
 
-    With `per: run` at any sink of a pipeline, all files that a run does are one unit, and each output is of all of them.
+    With `per: run` at any sink of a pipeline all files that a run does are one unit, and each output is of all of them.
     What a run made no other run replaces, as its files are not read again: each path names the run, as `{run.id}` or as
-    `{run.started_at}` with its seconds, and the manifests of all runs stand. Where the source says `every_run: true`,
+    `{run.started_at}` with its seconds, and the manifests of all runs stand. Where the source says `every_run: true`
     each run makes all anew, and a path without the run is replaced by the next one; so is the manifest.
 
     `overwrite` is looked at when a file is begun and again when it is published; a unit in whose way something was put
@@ -82,6 +83,9 @@ class Files(Sink):
     def __post_init__(self) -> None:
         if self.path.text.lower().endswith(".zip"):
             raise OptionError("S209", "zip files are read, not written", "write `.gz`, or `.zst`")
+        if self.path.text.endswith("/"):
+            help = f"write the name too, such as `{self.path.text}{{unit.stem}}.jsonl`"
+            raise OptionError("S209", f"`{self.path.text}` names a folder, and a file needs a name in it", help)
         names_part = any((slot.root, slot.key) == ("unit", PART) for slot in self.path.slots)
         if self.roll and not names_part:
             raise OptionError("S209", "`roll` makes several files, and `path` gives them one name",
@@ -213,7 +217,7 @@ def _numbered(given: Any, part: int) -> str:
 
 def _refuse_unnamed(slot: Slot, value: Value) -> None:
     """What names no file: blank, a list, an object."""
-    if value is MISSING or value is None or value == "":
+    if is_blank(value.strip(WHITE_SPACE) if isinstance(value, str) else value):
         raise RecordError("R303", f"`{slot}` parts the output, and is blank in this record", value)
     if isinstance(value, list | dict):
         raise RecordError("R303", f"`{slot}` parts the output, and is no single value in this record", value)

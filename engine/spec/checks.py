@@ -18,6 +18,7 @@ from engine.options import Pointer, Report
 from engine.plan import End, Lookup
 from engine.rows.flow import Step
 from engine.sources.files import Files, unit_of
+from engine.spec.braces import check_braces, check_names_file
 from engine.spec.settings import ArchiveOptions
 from engine.spelling import a, listed, suggest
 from engine.steps.filter import check_record_slot
@@ -26,6 +27,8 @@ from engine.storage.globs import expand, is_glob, matches
 ROOTS: Final = ("unit", "run", "vars")
 TIMED: Final = ("mtime", "date", "started_at")
 OUTCOMES: Final = ("success", "partial", "error")
+FILES: Final = ("path", "done_marker", *OUTCOMES)
+"""The texts with slots that name files."""
 _WILD: Final = re.compile(r"\*+|\?|\[!?(.)[^\]]*\]")
 VARYING: Final = ("id", "name", "stem", "path")
 """The keys of a unit that differ from file to file in one folder."""
@@ -67,6 +70,8 @@ def check_slots(
     for template, pointer, roots in said:
         for slot in template.slots if template else ():
             _check_slot(slot, pointer, roots, vars, report)
+        if template and pointer[-1] in FILES:
+            check_braces(template, pointer, roots, vars, report)
 
 
 def templates_of(built: Any) -> Iterator[tuple[Template, Pointer]]:
@@ -152,6 +157,7 @@ def check_places(
         template = getattr(archive, outcome)
         if template is not None:
             place = ("archive", outcome)
+            check_names_file(template, place, report)
             _check_taken(archive_end if archive_end.connection.only_reads else source_end, place, report)
             _check_inside(template, archive_end, place, report)
             if isinstance(source, Files):

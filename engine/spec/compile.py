@@ -40,10 +40,15 @@ UNREAD: Final = ("E1", "S106")
 """How the codes begin of expressions that cannot be read: whether one uses a lookup is not known."""
 
 
-def load(spec: str, env: str = "", given: Mapping[str, str] | None = None) -> tuple[Plan, list[Problem]]:
-    """The plan of `file[:name]`, and the warnings; SpecError with every problem where it does not check."""
+def load(
+    spec: str, env: str = "", given: Mapping[str, str] | None = None, *, offline: bool = False
+) -> tuple[Plan, list[Problem]]:
+    """The plan of `file[:name]`, and the warnings; SpecError with every problem where it does not check.
+
+    `offline`: its connections are never used, and need not be resolved.
+    """
     found = find(spec, env)
-    plan = Compiler(found, env, given or {}).plan()
+    plan = Compiler(found, env, given or {}, offline=offline).plan()
     problems = found.problems
     if problems.errors or plan is None:
         raise SpecError([*problems.errors, *problems.warnings])
@@ -53,7 +58,7 @@ def load(spec: str, env: str = "", given: Mapping[str, str] | None = None) -> tu
 class Compiler:
     """Builds the parts of one plan in the order in which they need each other."""
 
-    def __init__(self, found: Found, env: str, given: Mapping[str, str]) -> None:
+    def __init__(self, found: Found, env: str, given: Mapping[str, str], *, offline: bool = False) -> None:
         self.found = found
         self.problems = found.problems
         self.doc = found.located.value
@@ -65,7 +70,9 @@ class Compiler:
         for part in INTERPOLATES:
             for name, said in (self.doc[part] if isinstance(self.doc.get(part), dict) else {}).items():
                 if part == "vars" or name in used:
-                    self.doc[part] = {**self.doc[part], name: self._interpolated(said, (part, name))}
+                    stand_in = offline and part == "connections"
+                    made = self._interpolated(said, (part, name), offline=stand_in)
+                    self.doc[part] = {**self.doc[part], name: made}
         self.vars = Variables(self.doc.get("vars") or {}, self.problems)
         self.vars.resolve(given)
 
@@ -84,8 +91,7 @@ class Compiler:
         steps, steps_doc = build_steps(self._with_mapping(), (), self.found, self.vars.types)
         shape = Shape()
         if INVALID not in (source, parser):
-            lists = Needs(lists=needs_of(plain(steps)).lists)  # what is there and not read is evidence too
-            shape = self._shape(parser.bound(lists), source, reading)
+            shape = self._shape(parser, needs_of(plain(steps)), source, reading)
         steps, behind = check_steps(steps, self._scope(shape, lookups), self.problems)
         built = [build_outlet(said, at, self, behind, steps) for at, said in places]
         report = build_reject_report(self.doc.get("rejects"), self)
@@ -236,7 +242,7 @@ class Compiler:
         sample = self.doc.get("sample")
         return os.path.join(self.found.folder, sample) if isinstance(sample, str) else ""
 
-    def _shape(self, parser: Parser, source: Source, limits: Limits) -> Shape:
+    def _shape(self, parser: Parser, needs: Needs, source: Source, limits: Limits) -> Shape:
         sample = self._sample_path()
         if sample and not os.path.isfile(sample):
             name = self.doc["sample"]
@@ -247,12 +253,19 @@ class Compiler:
         )
         golden = golden_input(self.found.name, self.found.folder, pattern) if pattern and not sample else ""
         try:
-            return shape_of(parser, sample, golden, limits)
+            return shape_of(parser, needs, sample, golden, limits)
         except (EngineError, OSError) as error:
             if sample:
-                message = f"the sample cannot be read: {getattr(error, 'message', error)}"
-                self.problems("S313", ("sample",), message, "give one that the parser reads")
+                self._refuse_sample(error)
             return Shape()
+
+    def _refuse_sample(self, error: EngineError | OSError) -> None:
+        """The sample cannot be read; where an option of the parser does not fit it, that is pointed at."""
+        option = getattr(error, "option", "")
+        said = self.doc.get("parser")
+        at = ("parser", option) if isinstance(said, dict) and option in said else ("sample",)
+        help = (option and getattr(error, "help", "")) or "give one that the parser reads"
+        self.problems("S313", at, f"the sample cannot be read: {getattr(error, 'message', error)}", help)
 
     # --- what binds state
 
@@ -277,8 +290,8 @@ class Compiler:
         shown: dict[str, Any] = masked(self.doc, (), self.problems.interpolated)
         return {**shown, "vars": dict(self.vars.values)} if self.vars.values else shown
 
-    def _interpolated(self, said: Any, pointer: Pointer) -> Any:
-        return interpolate(said, pointer, self.problems, self.found.folder)
+    def _interpolated(self, said: Any, pointer: Pointer, *, offline: bool = False) -> Any:
+        return interpolate(said, pointer, self.problems, self.found.folder, offline=offline)
 
     def _secret(self, text: Any, pointer: Pointer) -> Any:
         """What a secret option holds, however it was given: nothing prints its texts from here on."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -114,11 +115,9 @@ def _check_names_run(source: Any, each: Any, written: Sequence[Any], report: Rep
 def _tells_runs_apart(path: Template) -> bool:
     """Whether a path holds the run's id, or its start to the second."""
     starts = [slot.format for slot in path.slots if (slot.root, slot.key) == ("run", "started_at")]
-    codes = set("".join(starts).replace("%", ""))
-    day = codes & {"Y", "y"} and (codes >= {"m", "d"} or "j" in codes)
-    return "" in starts or any(slot.of_run and slot.key == "id" for slot in path.slots) or bool(
-        day and codes >= set("HMS")
-    )
+    codes = {code for format in starts for code in re.findall("%(.)", format)}
+    is_second = codes >= set("HMS") and bool(codes & set("Yy")) and (codes >= set("md") or "j" in codes)
+    return "" in starts or is_second or any((slot.root, slot.key) == ("run", "id") for slot in path.slots)
 
 
 def _slots(each: Any) -> Iterator[tuple[Slot, Pointer]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from engine.kinds import Limits, Parser, Source, Store, Unit
+from engine.kinds import Limits, Needs, Parser, Source, Store, Unit
 from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_names, of_records, of_texts
 from engine.parsers._input import batches_of, names_in, shape_in
 from engine.records import Damage, Value
@@ -18,8 +19,12 @@ from engine.storage.local import LocalStore
 FIXTURES = "fixtures"
 
 
-def shape_of(parser: Parser, sample: str, golden: str, limits: Limits) -> Shape:
-    """The shape of the records; a sample says more than a golden, without both only the parser's promise stands."""
+def shape_of(parser: Parser, needs: Needs, sample: str, golden: str, limits: Limits) -> Shape:
+    """The shape of the records; a sample says more than a golden, without both only the parser's promise stands.
+
+    What is there and not read is evidence too: the parser is bound to the lists of `needs` alone.
+    """
+    plain, parser = parser, parser.bound(Needs(lists=needs.lists))
     path = sample or golden
     if not path:
         return of_texts() if parser.text_values else ANY
@@ -29,7 +34,23 @@ def shape_of(parser: Parser, sample: str, golden: str, limits: Limits) -> Shape:
         return promised if sample else promised.opened
     if names := _names(parser, path, limits):
         return of_names(names, closed=bool(sample))
+    found = _of_records(parser, path, limits)
+    return found if parser == plain else _seen(found, _of_records(plain, path, limits))
+
+
+def _of_records(parser: Parser, path: str, limits: Limits) -> Shape:
     return of_records(islice(records_of(parser, path, limits), SAMPLE_RECORDS), texts=parser.text_values)
+
+
+def _seen(shape: Shape, plain: Shape | None) -> Shape:
+    """The shape without lists that only the steps know: a bound parser gives them, empty, where the input has none."""
+    if shape.type == "list":
+        item = plain.item if plain and plain.type == "list" else plain
+        return replace(shape, item=shape.item and _seen(shape.item, item))
+    known = plain.fields if plain and plain.type == "object" else {}
+    fields = {name: _seen(each, known.get(name)) for name, each in shape.fields.items()
+              if name in known or each.type != "list" or each.item}  # fmt: skip
+    return replace(shape, fields=fields)
 
 
 def _names(parser: Parser, path: str, limits: Limits) -> list[str] | None:

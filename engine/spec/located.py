@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from engine.options import Pointer
 from engine.spec.document import Document
 from engine.spec.problems import Problem, at_key, at_mark, at_value, inside
 
 Origin = tuple[Document, Pointer]
+
+TELLING: Final = 4
+"""From so many characters on a secret is hidden wherever a line holds it."""
 
 
 class Located:
@@ -105,17 +108,26 @@ class Problems:
         return found is not None
 
     def _add(self, problem: Problem) -> None:
-        if problem.source and any(text in problem.source for text in self._literals()):
+        if problem.source and any(self._shows(problem, at, text) for at, text in self._literals()):
             problem = replace(problem, source="")
         if problem not in self.found:
             self.found.append(problem)
 
-    def _literals(self) -> set[str]:
-        """The secrets that the document holds itself: no line with one is shown."""
+    def _literals(self) -> Iterator[tuple[Pointer, str]]:
+        """The secrets that the document holds itself, with their places."""
         from engine.spec.secrets import defaults, literals  # only where something is wrong
 
         value = self.located.value
-        return {*defaults(value.get("vars")), *(text for _, text in literals(value.get("connections")))}
+        yield from defaults(value.get("vars"))
+        yield from literals(value.get("connections"))
+
+    def _shows(self, problem: Problem, pointer: Pointer, text: str) -> bool:
+        """Whether its line shows a secret: anywhere, or one so short that every line may hold it, where it stands."""
+        if len(text) >= TELLING:
+            return text in problem.source
+        document, at = self.located.origin(pointer)
+        first = document.value_mark(at).line
+        return problem.file == document.path and first <= problem.line <= first + 1 + text.count("\n")
 
     def _is_hidden(self, pointer: Pointer) -> bool:
         """Whether it is part of a variable that is secret: no line of its text is shown."""

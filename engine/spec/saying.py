@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from engine.dialect.words import ours_for_key, ours_for_resolver
@@ -146,9 +147,17 @@ def _needed(name: str, meaning: str) -> str:
 def _say_type(error: Any, at: Pointer, problems: Problems) -> None:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
     words = _type_words(wanted)
-    help = _converted(error.instance, wanted, str(error.schema.get("title")))
+    help = _several(error.instance, at) or _converted(error.instance, wanted, str(error.schema.get("title")))
     help = help or _as_file(error) or error.schema.get("description", "")
     problems("S203", at, f"expected {words}, found {_found(error.instance)}", help)
+
+
+def _several(value: Any, at: Pointer) -> str:
+    """One sink and several have keys of their own."""
+    if at[-1:] == ("sink",) and isinstance(value, list):
+        return "several sinks stand under `sinks`: write `sinks:` for `sink:`"
+    one = at[-1:] == ("sinks",) and isinstance(value, dict)
+    return "one sink stands under `sink`; several are a list" if one else ""
 
 
 def _type_words(types: Sequence[str]) -> str:
@@ -177,13 +186,23 @@ def _found(value: Any) -> str:
     return "nothing" if value is None else f"the text {text}" if isinstance(value, str) else text
 
 
+def _same_encoding(said: str, choices: Iterable[str]) -> str:
+    """The choice that is the same encoding under another name, such as `cp1252` for `windows-1252`."""
+    try:
+        name = codecs.lookup(said).name
+    except (LookupError, ValueError):
+        return ""
+    return next((choice for choice in choices if codecs.lookup(choice).name == name), "")
+
+
 def _say_enum(error: Any, at: Pointer, problems: Problems) -> None:
     if error.instance is None:
         expected = either(f"`{choice}`" for choice in error.validator_value)
         problems("S205", at, f"expected {expected}, found nothing", NO_VALUE)
         return
     choices = [str(choice) for choice in error.validator_value]
-    near = suggest(str(error.instance), choices) or akin(str(error.instance), choices)
+    same = _same_encoding(str(error.instance), choices) if at[-1:] == ("encoding",) else ""
+    near = same or suggest(str(error.instance), choices) or akin(str(error.instance), choices)
     help = f"did you mean `{near}`?" if near else f"known: {listed(choices)}"
     kind = error.schema.get("title")
     help = _as_list(error, choices) or _as_file(error) or help

@@ -99,25 +99,27 @@ def literals(connections: Any, pointer: Pointer = ("connections",)) -> Iterator[
     for key, value in connections.items() if isinstance(connections, dict) else ():
         at = (*pointer, str(key))
         if key in _names():
-            yield from ((at, text) for text in _texts(value) if text and "${" not in text)
+            yield from ((where, text) for where, text in _texts(value, at) if text and "${" not in text)
         elif isinstance(value, dict):
             yield from literals(value, at)
 
 
-def defaults(vars: Any) -> Iterator[str]:
-    """What stands in a document as the default of a variable that is secret."""
-    for declared in vars.values() if isinstance(vars, dict) else ():
+def defaults(vars: Any) -> Iterator[tuple[Pointer, str]]:
+    """What stands in a document as the default of a variable that is secret, with its place."""
+    for name, declared in vars.items() if isinstance(vars, dict) else ():
         if isinstance(declared, dict) and declared.get("secret"):
-            yield from (text for text in _texts(declared.get("default")) if text and "${" not in text)
+            at = ("vars", str(name), "default")
+            found = _texts(declared.get("default"), at)
+            yield from ((where, text) for where, text in found if text and "${" not in text)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in a value, which may be wrongly a list."""
+def _texts(value: Any, at: Pointer) -> Iterator[tuple[Pointer, str]]:
+    """Every text in a value, which may be wrongly a list, with its place."""
     if isinstance(value, (dict, list)):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts(each)
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(each, (*at, key))
     elif isinstance(value, (str, int)):
-        yield str(value)
+        yield at, str(value)
 
 
 @cache

@@ -49,7 +49,9 @@ class LimitOptions:
     )
     depth: Annotated[int, Doc("Levels that one record may nest.", min=1, max=900)] = 256
     ratio: Annotated[int, Doc("Bytes that a compressed file may unpack to, for each byte of it.", min=1)] = 200
-    window: Annotated[Size, Doc("Bytes that a zstd or xz file may look back over: they are in memory.")] = Size(128 * 2**20)
+    window: Annotated[Size, Doc("Bytes that a zstd or xz file may look back over: they are in memory.")] = Size(
+        128 * 2**20
+    )
     page: Annotated[Size, Doc("Bytes that one page of a Parquet file may have, unpacked: it is in memory.")] = Size(
         64 * 2**20
     )
@@ -110,7 +112,9 @@ class SinkOptions:
     ] = None
     mapping: Annotated[Any, Doc("A mapping of its own, on a copy of the record.")] = None
     steps: Annotated[Any, Doc("Steps of its own, on a copy of the record.")] = None
-    optional: Annotated[bool, Doc("What it refuses is no reject, and goes to the next `otherwise`.")] = False
+    optional: Annotated[
+        bool, Doc("What it refuses goes to the next `otherwise`; it is a reject where no other sink wanted it.")
+    ] = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,11 +140,17 @@ class ArchiveOptions:
     It is moved by what it is, not by its name: what somebody put in its place meanwhile stays. Equal content at the
     target is the same file; another content there leaves it, and ours is called `name-2`. Over a `connection` of its
     own the file is copied, and goes from its source when the copy stands there whole.
+
+    `error` is for what was read to its end and refused. A unit that failed (a truncated file, a header that breaks its
+    contract, a store that is down) is not archived: its file stays, and each run tries it again until it is mended or
+    taken away.
     """
 
     success: Annotated[Template | None, Doc("After a unit without rejects.")] = None
     partial: Annotated[Template | None, Doc("After a unit with rejects.")] = None
-    error: Annotated[Template | None, Doc("After a unit that was refused.")] = None
+    error: Annotated[
+        Template | None, Doc("After a unit that was refused (limits, `expects`); the file of one that failed stays.")
+    ] = None
     connection: Annotated[str, Doc("The connection the archive is behind; none: that of the source.")] = ""
     keep: Annotated[
         Duration,

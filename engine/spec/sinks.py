@@ -11,7 +11,15 @@ sinks:
 
 Sinks are asked in the order written. `when: otherwise` holds where no `when` above it did; `after` names sinks that
 must have taken the record. Own `mapping` or `steps` work on a copy: no other sink sees what they make, and what they
-filter is that sink's. What an `optional` sink refuses is no reject, and counts as if its `when` had not held.
+filter is that sink's.
+
+Where own steps make several records of one and refuse any of them, none of them is written, and the record is rejected.
+Where they all pass and the formatter refuses one, the others are written: the reject then names that in `delivered`, as
+in `lines (2 of 3)`.
+
+What an `optional` sink refuses counts as if its `when` had not held: it goes to the next `otherwise`. Where no other
+sink wanted the record it is a reject of the optional sink, and counts for `max_rejects`: nothing is lost without a
+trace. Optional are records, not places: a sink whose store cannot be reached fails or holds the unit, optional or not.
 """
 
 from __future__ import annotations
@@ -20,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
+from engine.errors import OptionError
 from engine.kinds import Formatter
 from engine.language.expressions import Condition, condition_shape
 from engine.language.scopes import Scope
@@ -164,7 +173,12 @@ def build_reject_report(said: Any, compiler: Any) -> BuiltReport | None:
     if options is INVALID or options.path is None:
         return None
     formatter = {"formatter": options.formatter} if options.formatter else {}
-    sink = with_formatter(Files(path=options.path, connection=options.connection, **formatter), at, compiler.problems)
+    try:
+        sink: Any = Files(path=options.path, connection=options.connection, **formatter)
+    except OptionError as error:
+        compiler.problems(error.code, (*at, "path"), error.message, error.help)
+        return None
+    sink = with_formatter(sink, at, compiler.problems)
     if sink is INVALID:
         return None
     return BuiltReport(at, Outlet(name="rejects", sink=sink, end=compiler.end(at, sink)), options.columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NoReturn
@@ -19,16 +20,22 @@ from engine.spelling import a, listed, suggest
 
 INTERPOLATED: Final = re.compile(r"\$\{([a-z]+):([^}]*)\}")
 TAINTED: Final = ("file", "secret")
+URLS: Final = ("url", "endpoint")
+NOWHERE: Final = "https://offline.invalid"
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
-def interpolate(value: Any, pointer: Pointer, problems: Problems, folder: str) -> Any:
-    """The value with every `${..}` in its texts replaced; a text that holds a secret becomes a Secret."""
+def interpolate(value: Any, pointer: Pointer, problems: Problems, folder: str, *, offline: bool = False) -> Any:
+    """The value with every `${..}` in its texts replaced; a text that holds a secret becomes a Secret.
+
+    `offline`: nothing is asked of the secret command, and something stands for what cannot be resolved.
+    """
     if isinstance(value, dict):
-        return {key: interpolate(item, (*pointer, key), problems, folder) for key, item in value.items()}
+        items = value.items()
+        return {key: interpolate(item, (*pointer, key), problems, folder, offline=offline) for key, item in items}
     if isinstance(value, list):
-        return [interpolate(item, (*pointer, i), problems, folder) for i, item in enumerate(value)]
+        return [interpolate(item, (*pointer, i), problems, folder, offline=offline) for i, item in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
     tainted = False
@@ -36,7 +43,7 @@ def interpolate(value: Any, pointer: Pointer, problems: Problems, folder: str) -
     def replace(match: re.Match[str]) -> str:
         nonlocal tainted
         tainted = tainted or match[1] in TAINTED
-        return _resolve(match, pointer, problems, folder)
+        return _stand_in(match, pointer, folder) if offline else _resolve(match, pointer, problems, folder)
 
     made = INTERPOLATED.sub(replace, value)
     return Secret(made) if tainted else made
@@ -50,6 +57,14 @@ def _resolve(match: re.Match[str], pointer: Pointer, problems: Problems, folder:
         span = (match.start(), match.end() - match.start())
         problems(error.code, pointer, error.message, error.help, span=span)
         return ""
+
+
+def _stand_in(match: re.Match[str], pointer: Pointer, folder: str) -> str:
+    """What is there, else a word that no server knows, or a URL where one is needed: it is never asked."""
+    with suppress(OptionError):
+        if match[1] != "secret":
+            return _told(match[1], match[2], folder)
+    return NOWHERE if match[0] == match.string and pointer[-1] in URLS else "offline"
 
 
 def _told(kind: str, name: str, folder: str) -> str:

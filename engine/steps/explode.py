@@ -13,13 +13,12 @@ from engine.language.values import Pick, Picked, pick_shape, picker
 from engine.options import Pointer, Report
 from engine.records import Value, is_blank
 from engine.registry import SCALARS, Doc, component
-from engine.rows.failures import Notes
+from engine.rows.failures import EMPTY, Notes
 from engine.rows.flow import Outer, Row, Step, Worker, fill
 from engine.rows.makers import as_list
 from engine.rows.tracing import Standing
 from engine.rows.uses import Made
 
-EMPTY: Final = "empty"
 HELP: Final = "name a list; a text becomes one in a map before, with `split`"
 
 

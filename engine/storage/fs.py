@@ -291,7 +291,7 @@ class FsStore(FolderPublishing):
             raise StoreError("C104", f"`{self.show(target)}` is there already", "choose another path")
         self.rename(path, target)
 
-    def remove(self, path: str, stat: Stat | None = None) -> None:
+    def remove(self, path: str, seen: Stat | None = None) -> None:
         """Remove a file, or a folder with all that is in it; nothing there is fine."""
         full = self._full(path)
         info = self._info(path)

@@ -177,7 +177,7 @@ class HttpStore:
         """Nothing is moved here."""
         self._refuse(path)
 
-    def remove(self, path: str, stat: Stat | None = None) -> None:
+    def remove(self, path: str, seen: Stat | None = None) -> None:
         """Nothing is removed here."""
         self._refuse(path)
 

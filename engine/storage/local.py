@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Annotated, BinaryIO, Final
 
+from engine.errors import StoreError
 from engine.kinds import Connection, Staged, Stat, Store
 from engine.registry import Doc, component
 from engine.storage import globs
@@ -188,7 +189,21 @@ class LocalStore(FolderPublishing):
                 self._holders.add(os.path.dirname(full))
 
     def _make(self, full: str) -> None:
-        self._holders.update(_make_folders(full))
+        try:
+            self._holders.update(_make_folders(full))
+        except (FileExistsError, NotADirectoryError):
+            if error := self._no_folder(full):
+                raise error from None
+            raise
+
+    def _no_folder(self, full: str) -> StoreError | None:
+        """What stands where a folder, or one above it, is to be made, and is none."""
+        while not os.path.lexists(full) and os.path.dirname(full) != full:
+            full = os.path.dirname(full)
+        if os.path.isdir(full):
+            return None
+        what = "a file" if os.path.exists(full) else "a link that leads nowhere"
+        return StoreError("C104", f"`{self.show(full)}` is {what}, a folder is needed", "choose another path")
 
     def create(self, path: str) -> Staged:
         """A new file; its folders are made."""
@@ -231,7 +246,7 @@ class LocalStore(FolderPublishing):
                     raise
                 _copy_over(source, goal)
 
-    def remove(self, path: str, stat: Stat | None = None) -> None:
+    def remove(self, path: str, seen: Stat | None = None) -> None:
         """Remove a file, or a folder with all that is in it; nothing there is fine."""
         full = self.full(path)
         with _refusals(self, path):

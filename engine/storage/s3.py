@@ -48,7 +48,8 @@ class S3(Network):
 
     An output takes 64 KiB of memory while it is open, more of it waits in the state folder; parts on their way take
     16 MiB for the bucket. Uploads that a lost state folder leaves behind cost storage until they are aborted: `engine
-    state gc` does, or give the bucket a lifecycle rule (`AbortIncompleteMultipartUpload`).
+    state gc --yes` does, once nobody else writes there, or give the bucket a lifecycle rule
+    (`AbortIncompleteMultipartUpload`) of more days than a run may wait to be taken up.
     """
 
     keeps_facts: ClassVar[bool] = True
@@ -188,9 +189,13 @@ class S3Store(MultipartPublishing):
             message = f"`{self.show(key)}` changed while it was moved"
             raise StoreError("C211", message, "run again: the newer version stays where it is") from None
 
-    def remove(self, path: str, stat: Stat | None = None) -> None:
-        """Remove an object, where it is there; only the one that `stat` saw, where the server honours that."""
-        self.client.delete(_key(path), stat.etag if stat else "")
+    def remove(self, path: str, seen: Stat | None = None) -> None:
+        """Remove an object, where it is there; only the one that was `seen`, where the server honours that."""
+        try:
+            self.client.delete(_key(path), seen.etag if seen else "")
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
 
 
 def _key(path: str) -> str:

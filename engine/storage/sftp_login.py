@@ -6,7 +6,6 @@ beside it are not read: a spec reaches what it says, on every machine the same.
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -193,7 +192,9 @@ async def _untrusted(login: Login, tunnel: asyncssh.SSHClientConnection | None, 
     import asyncssh
 
     try:
-        async with asyncio.timeout(patience):
+        from asyncio import timeout  # 75 ms, with all that it brings
+
+        async with timeout(patience):
             key = await asyncssh.get_server_host_key(login.host, login.port, tunnel=tunnel or (), config=None)
     except (asyncssh.Error, OSError, TimeoutError):
         return None

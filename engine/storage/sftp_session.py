@@ -6,12 +6,9 @@ connection, comes as StoreError here and nowhere else.
 
 from __future__ import annotations
 
-import asyncio
 import errno
-import logging
 import threading
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -22,6 +19,8 @@ from engine.storage.retries import Retry
 from engine.storage.sftp_login import Login, log_in
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import asyncssh
 
 T = TypeVar("T")
@@ -76,7 +75,7 @@ class Session:
 
     def submit(self, work: Work[T]) -> Asked[T]:
         """The requests, begun; `wait` gives their answer."""
-        return Asked(asyncio.run_coroutine_threadsafe(self._do(work), _loop()), self.number)
+        return Asked(_begun(self._do(work)), self.number)
 
     async def _do(self, work: Work[T]) -> T:
         if self._client is None:
@@ -105,7 +104,7 @@ class Session:
         """Log in where that is not done; AccessError where it is refused, TransientError where it cannot be asked."""
         with self._opening:
             if self._client is None:
-                future = asyncio.run_coroutine_threadsafe(self._open(), _loop())
+                future = _begun(self._open())
                 try:
                     self._connection, self._client = future.result()
                 finally:
@@ -113,13 +112,16 @@ class Session:
                 self.number += 1
 
     async def _open(self) -> tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]:
+        import logging
+        from asyncio import timeout
+
         import asyncssh
 
         for each in ("asyncssh", "asyncio"):  # the engine says itself what is wrong, once
             logging.getLogger(each).setLevel(logging.CRITICAL)
         connection = await log_in(self.login, self.timeout)
         try:
-            async with asyncio.timeout(self.timeout):
+            async with timeout(self.timeout):
                 return connection, await connection.start_sftp_client(path_errors="surrogateescape")
         except (asyncssh.Error, OSError) as error:
             connection.abort()
@@ -138,7 +140,9 @@ class Session:
                 return
             connection, self._connection, self._client = self._connection, None, None
         if connection:
-            _loop().call_soon_threadsafe(_abort, connection)
+            from fsspec.asyn import get_loop
+
+            get_loop().call_soon_threadsafe(_abort, connection)
 
     def _refusal(self, error: Exception, path: str) -> StoreError | None:
         """What the server said, or what befell the connection; None for what is neither."""
@@ -189,10 +193,13 @@ def _abort(connection: asyncssh.SSHClientConnection) -> None:
         tunnel.abort()
 
 
-def _loop() -> asyncio.AbstractEventLoop:
+def _begun(work: Coroutine[Any, Any, T]) -> Future[T]:
+    """Work that goes on in the background loop."""
+    from asyncio import run_coroutine_threadsafe  # 75 ms, with all that it brings
+
     from fsspec.asyn import get_loop
 
-    return get_loop()  # type: ignore[no-any-return]
+    return run_coroutine_threadsafe(work, get_loop())
 
 
 _sessions: Final[dict[tuple[Login, Retry, float], Session]] = {}

@@ -220,7 +220,7 @@ class SftpStore(FolderPublishing):
         self.make(posixpath.dirname(goal) or ".")
         self._rename(source, goal, lambda client: client.rename(source, goal))
 
-    def remove(self, path: str, stat: Stat | None = None) -> None:
+    def remove(self, path: str, seen: Stat | None = None) -> None:
         """Remove a file, or a folder with all that is in it; nothing there is fine."""
         kind, clean = self._kind(path), _clean(path)
         if kind is None:

@@ -116,7 +116,7 @@ class FolderPublishing:
             raise in_the_way(self.show(path))
 
     def discard(self: Folders, staging: Mapping[str, Any], keep: Collection[str] = ()) -> None:
-        """Remove a staging with all that is in it; nothing there is fine. It is one attempt's: nothing is to be kept."""
+        """Remove a staging with all that is in it; nothing there is fine. It is one attempt's: none of it is kept."""
         self.remove(staging["folder"])
 
 

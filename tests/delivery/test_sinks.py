@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from xml.etree import ElementTree
 
 import pytest
 from .conftest import codes, statuses
@@ -214,6 +215,32 @@ def test_own_replaces_what_this_pipeline_published(project):
     assert (project.folder / "out/b.jsonl").read_text() == "somebody's\n"
 
 
+@pytest.mark.parametrize("overwrite", ["own", "never"])
+def test_what_is_put_in_the_way_after_the_look_is_not_replaced(project, overwrite):
+    project.write(sink={"type": "files", "path": "out/{unit.stem}.jsonl", "overwrite": overwrite})
+    project.put("a.csv", "sku,qty\na,1\n")
+    theirs = project.folder / "out/a.jsonl"
+    report = project.run(progress=lambda _: theirs.write_text("somebody's\n"))
+    assert (statuses(report), report.exit_code) == ({"in/a.csv": "held"}, 6)
+    assert report.units[0]["error"]["message"] == (
+        "`out/a.jsonl` is there since the unit began, and its `overwrite` lets nothing be replaced"
+    )
+    assert project.tree()["a.jsonl"] == b"somebody's\n"
+    theirs.unlink()
+    assert (project.run().exit_code, project.tree()) == (0, {"a.jsonl": b'{"sku":"a","qty":1}\n'})
+
+
+def test_a_move_that_was_cut_off_between_its_two_names_goes_on(project, monkeypatch):
+    project.write(sink={"type": "files", "path": "out/{unit.stem}.jsonl", "overwrite": "never"})
+    project.put("a.csv", "sku,qty\na,1\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("os.unlink", lambda path: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            project.run()
+    assert len(project.tree()) == 2
+    assert (project.run().exit_code, project.tree()) == (0, {"a.jsonl": b'{"sku":"a","qty":1}\n'})
+
+
 # --- several sinks
 
 
@@ -314,10 +341,53 @@ def test_what_an_optional_sink_refuses_goes_to_otherwise_and_is_no_reject(projec
     assert report.as_dict()["sinks"] == {"table": {"written": 1, "rejected": 1}, "all": {"written": 1}}
 
 
-def test_a_record_that_only_an_optional_sink_wanted_and_refused_is_unrouted(project):
+def test_a_record_that_only_an_optional_sink_wanted_and_refused_is_its_reject(project):
     report = lists(project, {**TABLE, "optional": True})
+    assert str(report.books) == "read 2 = written 1 + rejected 1"
+    (reject,) = project.rejects()
+    assert (reject["sink"], reject["record"], "delivered" in reject) == ("table", {"id": 1, "x": [1]}, False)
+
+
+def test_what_an_optional_sink_refuses_and_another_filters_is_filtered(project):
+    never = {**ALL, "steps": [{"type": "filter", "where": "id > 5", "name": "no_b"}]}
+    report = lists(project, {**TABLE, "optional": True}, never)
     assert str(report.books) == "read 2 = written 1 + filtered 1"
-    assert report.as_dict()["filtered"] == {"unrouted": 1}
+    assert report.as_dict()["filtered"] == {"no_b": 1}
+
+
+LINES = {"type": "files", "name": "lines", "path": "out/lines/{unit.stem}.csv"}
+EACH = {"type": "explode", "each": "lines"}
+QTY = {"type": "map", "fields": {"sku": "sku", "qty": {"source": "qty", "resolver": "int"}, "x": "x"}}
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_of_what_own_steps_make_of_a_record_none_is_written_where_they_refuse_one(project, optional):
+    steps = [EACH, {"type": "filter", "where": 'sku != "f"', "name": "no_f"}, QTY]
+    project.write(source={"type": "files", "path": "in/*.jsonl"}, mapping={"pass_through": True}, sink=None,
+                  sinks=[{**LINES, "steps": steps, "optional": optional}, ALL], limits={"max_rejects": "90%"})  # fmt: skip
+    rows = [{"sku": "a", "qty": "1"}, {"sku": "f"}, {"sku": "b", "qty": "x"}, {"sku": "c", "qty": "y"}]
+    good = [{"sku": "d", "qty": "2"}, {"sku": "e", "qty": "3"}]
+    project.put("a.jsonl", json.dumps({"id": 1, "lines": rows}) + "\n" + json.dumps({"id": 2, "lines": good}) + "\n")
+    report = project.run()
+    assert files(project)["lines/a.csv"] == b"sku,qty,x\nd,2,\ne,3,\n"
+    assert report.as_dict()["sinks"]["lines"] == {"written": 2, "rejected": 1}
+    assert str(report.books) == ("read 2 = written 2" if optional else "read 2 = written 1 + rejected 1")
+    for reject in project.rejects():
+        assert (reject["child"], len(reject["errors"]), reject["delivered"]) == ("2", 2, ["all"])
+
+
+def test_a_reject_says_where_the_formatter_took_a_part_of_a_record(project):
+    project.write(source={"type": "files", "path": "in/*.jsonl"}, mapping={"pass_through": True}, sink=None,
+                  sinks=[{**LINES, "steps": [EACH, QTY]}, {**ALL, "after": ["lines"]}])  # fmt: skip
+    rows = [{"sku": "a", "qty": "1"}, {"sku": "b", "qty": "2", "x": [1]}, {"sku": "c", "qty": "3"}]
+    project.put("a.jsonl", json.dumps({"id": 1, "lines": rows}) + "\n" + '{"id":2,"lines":[{"sku":"d","qty":4}]}\n')
+    report = project.run()
+    assert files(project) == {
+        "lines/a.csv": b"sku,qty,x\na,1,\nc,3,\nd,4,\n",
+        "all/a.jsonl": b'{"id":2,"lines":[{"sku":"d","qty":4}]}\n',
+    }
+    assert [each["delivered"] for each in project.rejects()] == [["lines (2 of 3)"]]
+    assert str(report.books) == "read 2 = written 1 + rejected 1"
 
 
 def test_after_waits_for_another_sink(project):
@@ -398,6 +468,34 @@ def test_rejects_as_json_with_chosen_columns(project):
         {"line": 4, "qty": "2", "code": "R201"},
         {"line": 5, "qty": None, "code": "R101"},
     ]
+
+
+def test_no_reject_is_missing_from_a_report_that_cannot_hold_it(project):
+    rejects = {"path": "bad/{unit.stem}.xml", "columns": "original_and_errors"}
+    project.write(source={"type": "files", "path": "in/*.jsonl"}, mapping=FIELDS, rejects=rejects,
+                  sink={"type": "files", "path": "out/{unit.stem}.jsonl"})  # fmt: skip
+    records = [{"sku": "a", "qty": 1}, {"sku": "\x01", "qty": "x"}, {"unit price": "\x02", "l": [[1]]}, {"l": [[1]]}]
+    project.put("a.jsonl", "".join(json.dumps(each) + "\n" for each in records))
+    assert str(project.run().books) == "read 4 = written 1 + rejected 3"
+    root = ElementTree.fromstring(project.tree("bad")["a.xml"])
+    assert [{each.tag: each.text for each in record if each.tag != "__errors"} for record in root] == [
+        {"sku": "\ufffd", "qty": "x", "__line": "2"},
+        {"__line": "3", "__raw": '{"unit price":"\ufffd","l":[[1]]}'},
+        {"l": "[[1]]", "__line": "4"},
+    ]
+    assert all(record.findtext("__errors") for record in root)
+
+
+def test_a_report_that_cannot_hold_any_reject_fails_the_unit(project):
+    report = reported(project, path="bad/{unit.stem}.xml", columns=["unit price", "code"])
+    assert codes(report) == {"in/a.csv": "R313"}
+    assert report.units[0]["error"] == {
+        "code": "R313",
+        "message": "the report of rejects cannot hold one of them: `unit price`: `unit price` is no name of XML: "
+        "rename the field",
+        "help": "choose another formatter, or other `columns`",
+    }
+    assert project.tree("out") == {}
 
 
 def test_a_refused_unit_has_its_report_too_and_the_next_version_takes_it_away(project):

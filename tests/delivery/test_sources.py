@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -438,27 +439,100 @@ def test_all_files_of_a_run_are_one_output(project):
     per_run(project)
     project.put("a.csv", A)
     project.put("b.csv", B)
-    assert statuses(project.run()) == {"run:run-1": "committed"}
+    assert statuses(project.run()) == {"run:run-1/": "committed"}
     assert project.tree() == {"all-run-1.jsonl": b'{"sku":"a","qty":1,"of":"a"}\n{"sku":"b","qty":2,"of":"b"}\n'}
     assert project.run().units == []
     project.put("c.csv", C)
     project.run()
     assert list(project.tree()) == ["all-run-1.jsonl", "all-run-3.jsonl"]
     units = project.units()
-    assert (units["in/a.csv"]["status"], units["in/a.csv"]["of"]) == ("committed", "run:run-1")
+    assert (units["in/a.csv"]["status"], units["in/a.csv"]["of"]) == ("committed", "run:run-1/")
     assert project.keys() == []
-    assert statuses(project.run(full_refresh=True)) == {"run:run-4": "committed"}
+    assert statuses(project.run(full_refresh=True)) == {"run:run-4/": "committed"}
     assert project.tree()["all-run-4.jsonl"].count(b"\n") == 3
 
 
-def test_a_later_run_replaces_an_output_of_the_same_name(project):
-    per_run(project, sink={**ALL, "path": "out/all.jsonl"})
+def test_no_run_replaces_what_another_made(project):
+    per_run(project, sink={**ALL, "path": "out/all-{run.started_at:%Y%m%d%H%M%S}.jsonl"})
     project.put("a.csv", A)
     project.run()
+    before = project.tree()
+    project.clock -= timedelta(minutes=1)  # the same second
     project.put("b.csv", B)
-    assert statuses(project.run()) == {"run:run-2": "committed"}
-    assert project.tree() == {"all.jsonl": b'{"sku":"b","qty":2,"of":"b"}\n'}
-    assert project.units()["run:run-1"]["outputs"] == []
+    report = project.run()
+    assert (statuses(report), codes(report)) == ({"run:run-2/": "failed"}, {"run:run-2/": "D303"})
+    assert report.units[0]["error"]["help"] == "make the sink's `path` differ for each run: add `{run.id}`"
+    assert project.tree() == before
+    per_run(project)
+    assert statuses(project.run()) == {"run:run-2/": "committed"}
+    assert list(project.tree()) == [*before, "all-run-2.jsonl"]
+
+
+def test_each_run_that_makes_all_anew_is_the_same_unit_again(project, monkeypatch):
+    per_run(project, source=source(every_run=True), sink={**ALL, "path": "out/{record.sku}.jsonl"})
+    project.put("a.csv", A)
+    project.put("b.csv", B)
+    assert statuses(project.run()) == {"run:every/": "committed"}
+    killed(project, monkeypatch, "intend")
+    (project.folder / "in/a.csv").unlink()
+    project.put("c.csv", C)
+    killed(project, monkeypatch, "intend")
+    assert statuses(project.run()) == {"run:every/": "committed"}
+    assert [name for name in project.tree() if not name.startswith(".")] == ["b.jsonl", "c.jsonl"]
+    assert len(project.tree()) == 3  # and one manifest
+    assert project.keys() == []
+
+
+def test_a_name_for_all_beside_one_for_each_run(project, monkeypatch):
+    sinks = [{**ALL, "path": "out/latest.jsonl", "name": "latest"}, {**ALL, "name": "each"}]
+    per_run(project, source=source(every_run=True), sink=None, sinks=sinks)
+    project.put("a.csv", A)
+    project.run()
+    killed(project, monkeypatch, "intend")
+    project.put("b.csv", B)
+    assert statuses(project.run()) == {"run:run-3/": "committed"}
+    tree = project.tree()
+    assert list(tree) == ["all-run-1.jsonl", "all-run-3.jsonl", "latest.jsonl"]
+    assert (tree["latest.jsonl"], tree["latest.jsonl"].count(b"\n")) == (tree["all-run-3.jsonl"], 2)
+    assert project.units()["run:run-1/"]["outputs"][0]["path"] == "out/all-run-1.jsonl"
+    assert project.keys() == []
+
+
+def test_a_folder_that_is_called_like_a_run_is_none(project):
+    project.write(source=source(path="run:*/*.csv"), sink={"type": "files", "path": "out/{unit.stem}.jsonl"})
+    project.put("a.csv", A, "run:1")
+    project.put("a.csv", B, "run:2")
+    report = project.run()
+    assert (statuses(report), codes(report)) == (
+        {"run:1/a.csv": "committed", "run:2/a.csv": "failed"},
+        {"run:2/a.csv": "D303"},
+    )
+    assert project.tree() == {"a.jsonl": A_OUT}
+    (project.folder / "run:1/a.csv").unlink()
+    project.run()
+    assert project.units()["run:1/a.csv"]["gone"]
+
+
+def test_what_runs_share_a_second_sink_and_the_report_of_rejects(project):
+    sinks = [ALL, {"type": "files", "path": "out/more-{run.id}.jsonl", "name": "more"}]
+    per_run(project, sink=None, sinks=sinks, rejects={"path": "out/rejects-{run.id}.csv"})
+    project.put("a.csv", A)
+    project.put("b.csv", BAD)
+    assert statuses(project.run()) == {"run:run-1/": "committed"}
+    project.put("c.csv", BAD)
+    project.run()
+    made = [f"{name}-run-{run}.{ext}" for name, ext in (("all", "jsonl"), ("more", "jsonl"), ("rejects", "csv"))
+            for run in (1, 2)]  # fmt: skip
+    assert list(project.tree()) == made
+    assert b"in/b.csv" in project.tree()["rejects-run-1.csv"]
+
+
+def test_standard_output_beside_them(project, capsysbinary):
+    per_run(project, sink=None, sinks=[ALL, {"type": "stdout", "formatter": "jsonl"}])
+    project.put("a.csv", A)
+    assert statuses(project.run(trial=True)) == {"run:run-1/": "committed"}
+    assert statuses(project.run()) == {"run:run-2/": "committed"}
+    assert capsysbinary.readouterr().out == b'{"sku":"a","qty":1,"of":"a"}\n'
 
 
 def test_rejects_are_those_of_the_members(project):
@@ -491,12 +565,12 @@ def test_a_member_that_fails_fails_all(project):
     project.put("a.csv", A)
     project.put("b.csv", 'sku,qty\n"open,1\n')
     report = project.run()
-    assert (statuses(report), codes(report)) == ({"run:run-1": "failed"}, {"run:run-1": "R121"})
+    assert (statuses(report), codes(report)) == ({"run:run-1/": "failed"}, {"run:run-1/": "R121"})
     assert project.tree() == {}
     project.put("c.csv", C)  # the one that was begun keeps its members; what is new follows it
-    assert statuses(project.run()) == {"run:run-1": "failed", "run:run-2": "committed"}
+    assert statuses(project.run()) == {"run:run-1/": "failed", "run:run-2/": "committed"}
     project.put("b.csv", B)
-    assert statuses(project.run()) == {"run:run-3": "committed"}
+    assert statuses(project.run()) == {"run:run-3/": "committed"}
     assert project.tree()["all-run-3.jsonl"].count(b"\n") == 2
     assert project.keys() == []
 
@@ -505,10 +579,10 @@ def test_what_was_refused_as_one_is_tried_again_with_what_is_new(project):
     per_run(project, limits={"max_rejects": 0})
     project.put("a.csv", A)
     project.put("b.csv", BAD)
-    assert codes(project.run()) == {"run:run-1": "D201"}
+    assert codes(project.run()) == {"run:run-1/": "D201"}
     assert codes(project.run()) == {"in/a.csv": "D203", "in/b.csv": "D203"}
     project.put("b.csv", B)
-    assert statuses(project.run()) == {"run:run-3": "committed"}
+    assert statuses(project.run()) == {"run:run-3/": "committed"}
     assert list(project.tree().values()) == [b'{"sku":"a","qty":1,"of":"a"}\n{"sku":"b","qty":2,"of":"b"}\n']
 
 
@@ -516,7 +590,7 @@ def test_limits_are_judged_over_all(project):
     per_run(project, limits={"max_rejects": "25%"})
     project.put("a.csv", "sku,qty\na,1\nb,2\nc,3\n")
     project.put("b.csv", "sku,qty\nd,x\n")
-    assert statuses(project.run()) == {"run:run-1": "committed"}
+    assert statuses(project.run()) == {"run:run-1/": "committed"}
 
 
 @pytest.mark.parametrize("step", ["intend", "commit"])
@@ -534,7 +608,7 @@ def test_what_was_begun_as_one_is_done_with_its_members_and_its_clock(project, m
         made["all-run-1.jsonl"] == b'{"sku":"a","at":"2026-01-31T12:01:00Z"}\n{"sku":"b","at":"2026-01-31T12:01:00Z"}\n'
     )
     assert made["all-run-2.jsonl"] == b'{"sku":"c","at":"2026-01-31T12:02:00Z"}\n'
-    assert "run:run-2" in statuses(report)
+    assert "run:run-2/" in statuses(report)
     assert project.keys() == []
 
 
@@ -543,7 +617,7 @@ def test_a_member_that_changed_begins_a_new_one(project, monkeypatch):
     project.put("a.csv", A)
     killed(project, monkeypatch, "intend")
     project.put("a.csv", B)
-    assert statuses(project.run()) == {"run:run-2": "committed"}
+    assert statuses(project.run()) == {"run:run-2/": "committed"}
     assert list(project.tree()) == ["all-run-2.jsonl"]
     assert project.keys() == []
 
@@ -553,8 +627,55 @@ def test_a_touched_member_alone_is_unchanged(project):
     path = project.put("a.csv", A)
     project.run()
     project.touch(path)
-    assert statuses(project.run()) == {"run:run-2": "unchanged"}
+    assert statuses(project.run()) == {"run:run-2/": "unchanged"}
     assert (list(project.tree()), project.run().units) == (["all-run-1.jsonl"], [])
+
+
+def test_a_touched_member_among_new_ones_is_left_out(project):
+    moves = {key: f"{key}/{{unit.name}}" for key in ("success", "partial", "error")}
+    per_run(project)
+    path = project.put("a.csv", A)
+    bad = project.put("d.csv", BAD)
+    project.run()
+    project.touch(path)
+    project.touch(bad)
+    project.put("b.csv", B)
+    per_run(project, archive=moves)
+    report = project.run()
+    assert (statuses(report), report.units[0]["records"]["read"]) == ({"run:run-2/": "committed"}, 1)
+    assert project.tree()["all-run-2.jsonl"] == b'{"sku":"b","qty":2,"of":"b"}\n'
+    assert {name: each["status"] for name, each in project.units().items() if name.startswith("in/")} == {
+        "in/a.csv": "unchanged",
+        "in/b.csv": "committed",
+        "in/d.csv": "unchanged",
+    }
+    assert (list(project.tree("success")), list(project.tree("partial"))) == (["a.csv", "b.csv"], ["d.csv"])
+    assert (project.run().units, project.keys()) == ([], [])
+
+
+def test_a_touched_member_stands_though_what_is_new_is_refused(project):
+    per_run(project, limits={"max_rejects": 0})
+    path = project.put("a.csv", A)
+    project.run()
+    project.touch(path)
+    project.put("b.csv", BAD)
+    assert codes(project.run()) == {"run:run-2/": "D201"}
+    units = project.units()
+    assert (units["in/a.csv"]["status"], units["in/a.csv"]["error"]) == ("unchanged", None)
+    assert units["in/b.csv"]["status"] == "refused"
+    project.put("b.csv", B)
+    assert statuses(project.run()) == {"run:run-3/": "committed"}
+    assert project.tree()["all-run-3.jsonl"] == b'{"sku":"b","qty":2,"of":"b"}\n'
+
+
+def test_a_refresh_does_touched_members_too(project):
+    per_run(project)
+    path = project.put("a.csv", A)
+    project.run()
+    project.touch(path)
+    project.put("b.csv", B)
+    assert project.run(trial=True).books.counts["read"] == 1
+    assert project.run(full_refresh=True).books.counts["read"] == 2
 
 
 def test_a_member_that_changes_while_it_is_read_is_read_again(project):
@@ -567,14 +688,14 @@ def test_a_member_that_changes_while_it_is_read_is_read_again(project):
         if not changes:
             changes.append(project.put("b.csv", C))
 
-    assert statuses(project.run(progress=change)) == {"run:run-1": "committed"}
+    assert statuses(project.run(progress=change)) == {"run:run-1/": "committed"}
     assert (path, project.tree()) == (changes[0], {
         "all-run-1.jsonl": b'{"sku":"a","qty":1,"of":"a"}\n{"sku":"c","qty":3,"of":"c"}\n'.replace(b'"of":"c"', b'"of":"b"')
     })  # fmt: skip
 
 
 def test_what_follows_a_held_output_waits(project, monkeypatch):
-    per_run(project, sink={**ALL, "path": "out/all.jsonl"})
+    per_run(project)
     project.put("a.csv", A)
 
     def refuse(*_):
@@ -582,11 +703,11 @@ def test_what_follows_a_held_output_waits(project, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(LocalStore, "rename", refuse)
-        assert statuses(project.run()) == {"run:run-1": "held"}
+        assert statuses(project.run()) == {"run:run-1/": "held"}
         project.put("b.csv", B)
-        assert statuses(project.run()) == {"run:run-1": "held"}
-    assert statuses(project.run()) == {"run:run-3": "committed"}
-    assert project.tree() == {"all.jsonl": b'{"sku":"b","qty":2,"of":"b"}\n'}
+        assert statuses(project.run()) == {"run:run-1/": "held"}
+    assert statuses(project.run()) == {"run:run-3/": "committed"}
+    assert list(project.tree()) == ["all-run-1.jsonl", "all-run-3.jsonl"]
 
 
 def test_a_limit_counts_over_all_members(project):
@@ -638,6 +759,15 @@ def test_an_intent_over_standard_input_rolls_forward(from_stdin, monkeypatch):
     killed(from_stdin, monkeypatch, "commit")
     report = piped(from_stdin, monkeypatch, B)
     assert (report.recovered_units, from_stdin.tree()) == (1, {"stdin.jsonl": B_OUT})
+
+
+def test_a_failed_run_lends_nothing_to_other_input(from_stdin, monkeypatch):
+    from_stdin.write(source="stdin", parser="csv", sink={"type": "files", "path": "out/{unit.stem}.jsonl"},
+                     mapping={"fields": {"sku": "sku", "run": "$run.id"}})  # fmt: skip
+    assert statuses(piped(from_stdin, monkeypatch, 'sku,qty\n"open,1\n')) == {"stdin": "failed"}
+    piped(from_stdin, monkeypatch, B)
+    assert from_stdin.tree() == {"stdin.jsonl": b'{"sku":"b","run":"run-2"}\n'}
+    assert from_stdin.keys() == []
 
 
 @pytest.mark.parametrize("stdin", [Piped(b"", tty=True), None])

@@ -10,7 +10,7 @@ import pytest
 from lxml import etree
 
 from engine import registry
-from engine.errors import OptionError, RecordError
+from engine.errors import OptionError, RecordError, UnitError
 from engine.formatters._wrap import Wrap
 from engine.formatters.csv import Csv
 from engine.formatters.json import Json
@@ -168,6 +168,49 @@ def test_xml_says_which_field():
     assert refused(Xml(), {"a": {"#text": "x", "b": 1}}) == (
         "R314",
         "`a` has `#text` beside elements, which no reader keeps apart",
+    )
+
+
+XML, XMLNS = "http://www.w3.org/XML/1998/namespace", "http://www.w3.org/2000/xmlns/"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"xmlns:xmlns": "u"}, "`@xmlns:xmlns` declares `xmlns`, which is never declared"),
+        ({"xmlns:xml": "u"}, f"`@xmlns:xml` declares `xml`, which always stands for {XML}"),
+        ({"xmlns:p": XMLNS}, f"`@xmlns:p` declares {XMLNS}, which belongs to XML itself"),
+        ({"xmlns:p": XML}, f"`@xmlns:p` declares {XML}, which belongs to XML itself"),
+        ({"xmlns": XMLNS}, f"`@xmlns` declares {XMLNS}, which belongs to XML itself"),
+        (
+            {"xmlns:a": "u", "xmlns:b": "u", "a:x": "1", "b:x": "2"},
+            "`@b:x` is there twice: two prefixes stand for one address",
+        ),
+    ],
+)
+def test_xml_namespaces_that_no_reader_takes(attributes, said):
+    assert refused(Xml(), {f"@{name}": text for name, text in attributes.items()}) == ("R313", said)
+    with pytest.raises(OptionError) as raised:
+        Xml(attributes={name: Template.parse(text) for name, text in attributes.items()})
+    assert (raised.value.code, raised.value.message) == ("S209", said.replace("@", ""))
+    told = {name: Template.parse(text.replace("u", "{vars.n}")) for name, text in attributes.items()}
+    if said.startswith("`@b:x"):
+        with pytest.raises(UnitError) as failed:
+            formatted(Xml(attributes={**told, "xmlns:b": Template.parse("7")}), [{}])
+        assert failed.value.message == "the root: `b:x` is there twice: two prefixes stand for one address"
+
+
+def test_xml_namespaces_that_every_reader_takes():
+    record = {"@xmlns:xml": XML, "@xml:lang": "de", "@xmlns:a": "u", "@a:x": "1", "@x": "2", "@p:x": "3", "@xmlns": ""}
+    data = formatted(Xml(attributes={"xmlns:p": Template.parse("v"), "p:x": Template.parse("4")}), [record])
+    assert dict(etree.fromstring(data)[0].attrib) == {f"{{{XML}}}lang": "de", "{u}x": "1", "x": "2", "{v}x": "3"}
+
+
+def test_a_root_that_xml_cannot_hold_fails_the_unit():
+    with pytest.raises(UnitError) as raised:
+        Xml(attributes={"n": Template.parse("{vars.n}")}).encoder((), {**ROOTS, "vars": {"n": "\x01"}})
+    assert str(raised.value) == (
+        "error[R312]: the root: `n` holds U+0001, which XML cannot hold\n   = help: change the formatter's `attributes`"
     )
 
 

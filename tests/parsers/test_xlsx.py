@@ -39,7 +39,10 @@ CELLS = [
     (42, "00000", "00042", 42),
     (7.5, "0.00", "7.50", Decimal("7.5")),
     (-1234.5, "#,##0.00", "-1,234.50", Decimal("-1234.5")),
-    (0.125, "0%", "12%", Decimal("0.125")),
+    (0.125, "0%", "13%", Decimal("0.125")),
+    (0.125, "0.00", "0.13", Decimal("0.125")),
+    (-2.5, "0", "-3", Decimal("-2.5")),
+    (1e300, "#,##0.00", f"{10**300:,}.00", 10**300),
     (-0.001, "0.00", "0.00", Decimal("-0.001")),
     (0.1, "0.00 [$EUR]", "0.1", Decimal("0.1")),
     (1.5e-7, None, "0.00000015", Decimal("0.00000015")),
@@ -133,6 +136,25 @@ def test_spreadsheets_made_to_harm(read):
     with pytest.raises(UnitError) as raised:
         read(Xlsx(), bomb)
     assert raised.value.code == "R128"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("EUC-JP", "multi-byte encodings are not supported"),
+        ("UTF-32", "multi-byte encodings are not supported"),
+        ("nope", "unknown encoding: nope"),
+    ],
+)
+def test_parts_in_encodings_that_no_spreadsheet_has(read, encoding, said):
+    data = book(("S", {"A1": "a", "A2": "x"}))
+    part = f'<?xml version="1.0" encoding="{encoding}"?><sst/>'.encode()
+    with pytest.raises(UnitError) as raised:
+        read(Xlsx(), with_member(data, "xl/sharedStrings.xml", part))
+    assert str(raised.value) == (
+        f"error[R128]: `xl/sharedStrings.xml` in the spreadsheet is in an encoding that no spreadsheet has: {said}\n"
+        "   = help: deliver it again, saved as `.xlsx`"
+    )
 
 
 def test_a_library_that_is_missing(monkeypatch):

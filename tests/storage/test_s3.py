@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.delivery.journal import Journal
 from engine.errors import AccessError, OptionError, StoreError, TransientError
 from engine.hidden import Secret
+from engine.kinds import Stat
 from engine.storage import s3_uploads
 from engine.storage.retries import Backoff, Retry
 from engine.storage.s3 import S3
@@ -327,13 +329,71 @@ def test_the_key_stands_in_the_ledger_before_the_upload_begins(server, tmp_path,
     file.abandon()
 
 
+def is_gone(store, output):
+    """Whether the upload is gone and nothing stands in its place: was it aborted, or taken by a reader?"""
+    with pytest.raises(StoreError) as raised:
+        store.is_lost(output)
+    shown = store.show(output["path"])
+    return str(raised.value) == (
+        f"error[C206]: `{shown}` is not there, and its upload is gone: whether it arrived is not known\n"
+        f"   = help: if a reader took it, put an empty object there with `engine-attempt: {output['attempt']}` in its "
+        "metadata; if not, put any other; then run again"
+    )
+
+
+def test_a_person_says_whether_an_object_arrived(server, tmp_path):
+    store = store_of(server)
+    _, output = staged(store, tmp_path, "taken.csv", b"mine")
+    store.publish(output)
+    assert not store.is_lost(output)
+    store.remove("taken.csv")
+    assert is_gone(store, output)
+    put(store, "taken.csv", b"", Metadata={"engine-attempt": output["attempt"]})
+    assert not store.is_lost(output)
+    store.publish(output)
+    put(store, "taken.csv", b"")
+    assert store.is_lost(output)
+
+
+def test_uploads_of_an_intent_that_is_held_outlive_older_ledgers(server, tmp_path):
+    store = store_of(server)
+    older, _ = staged(store, tmp_path, "kept.csv", b"old", ".k.1.part")
+    _, newer = staged(store, tmp_path, "kept.csv", b"new", ".k.2.part")
+    store.discard(older.address(), {newer["upload"]})
+    assert [orphan.upload for orphan in store.orphans("kept")] == [newer["upload"]]
+    store.publish(newer)
+    assert store.stat("kept.csv").size == 3
+
+
+def test_a_new_object_replaces_nothing(server, tmp_path):
+    store = store_of(server)
+    _, output = staged(store, tmp_path, "way.csv", b"mine")
+    put(store, "way.csv", b"theirs")
+    with pytest.raises(StoreError) as raised:
+        store.publish({**output, "new": True})
+    assert str(raised.value) == (
+        "error[D307]: `s3://drop/way.csv` is there since the unit began, and its `overwrite` lets nothing be replaced\n"
+        "   = help: take it away and run again: the unit is published then"
+    )
+    assert store.stat("way.csv").size == 6
+    store.remove("way.csv")
+    for _ in range(2):  # done before is fine
+        store.publish({**output, "new": True})
+
+
+def test_only_the_version_that_was_seen_is_removed(canned):
+    for answer in ((204, "", ""), (412, "PreconditionFailed", "another one")):
+        canned_store(canned, answer).remove("a.csv", Stat("a.csv", 1, 0, "abc"))
+        assert canned.seen[-1][2]["If-Match"] == '"abc"'
+
+
 def test_a_ledger_that_was_cut_off(server, tmp_path):
     store = store_of(server)
     staging, output = staged(store, tmp_path, "cut.csv")
     with open(staging.ledger, "ab") as ledger:
         ledger.write(b'"cut.cs')
     store.discard(staging.address())
-    assert store.is_lost(output)
+    assert is_gone(store, output)
     assert not os.path.exists(staging.ledger)
 
 
@@ -343,7 +403,7 @@ def test_two_engines_on_one_key_fence_each_other(server, tmp_path):
     other, second = staged(theirs, tmp_path, "fenced.csv", b"second", ".b.1.part")
     theirs.discard(other.address())  # a claimer that finds the other's attempt unfinished, too
     for store, output in ((ours, first), (theirs, second)):
-        assert store.is_lost(output)
+        assert is_gone(store, output)
         with pytest.raises(StoreError) as raised:
             store.publish(output)
         assert str(raised.value) == (
@@ -373,7 +433,7 @@ def test_orphans_are_found_and_aborted(server, tmp_path):
     assert found[0].began_ns > 1.7e18
     store.abort(found[0].path, found[0].upload)
     store.abort(found[0].path, found[0].upload)
-    assert store.is_lost(lost)
+    assert is_gone(store, lost)
     assert not store.is_lost(known)
 
 
@@ -510,6 +570,78 @@ def test_a_run_that_cannot_write_is_done_by_the_next(server, spec, monkeypatch, 
     assert "C202" in capsys.readouterr().err
     assert main(["run", "spec.yaml"]) == 0
     assert [stat.path for stat in store.glob(f"{spec}/**/*")] == [f"{spec}/done/a.csv", f"{spec}/out/a.jsonl"]
+
+
+def killed_before_its_commit(store, spec, monkeypatch):
+    put(store, f"{spec}/in/a.csv", b"id,qty\nA,1\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "commit", lambda self, intents: 1 / 0 if intents else [])
+        with pytest.raises(ZeroDivisionError):
+            main(["run", "spec.yaml"])
+
+
+def test_what_a_reader_took_before_the_commit_is_not_sent_again(server, spec, monkeypatch, capsys):
+    monkeypatch.setenv("ENGINE_TRACEBACK", "1")
+    store, out = store_of(server), f"{spec}/out/a.jsonl"
+    killed_before_its_commit(store, spec, monkeypatch)
+    store.remove(out)
+    for _ in range(2):
+        assert main(["run", "spec.yaml"]) == 6
+        said = capsys.readouterr().err
+        assert "C206" in said
+        assert store.stat(out) is None
+    mark = said.split("engine-attempt: ")[1].split("`")[0]
+    put(store, out, b"", Metadata={"engine-attempt": mark})
+    assert main(["run", "spec.yaml"]) == 0
+    assert [stat.path for stat in store.glob(f"{spec}/**/*")] == [f"{spec}/done/a.csv", out]
+
+
+def test_our_own_tidying_leaves_the_upload_of_a_held_intent(server, spec, monkeypatch, capsys):
+    store, kind = store_of(server), type(store_of(server))
+
+    def busy(self, *words):
+        raise TransientError("C205", "busy", "run again")
+
+    Path("spec.yaml").write_text(Path("spec.yaml").read_text().replace("50%", "0"))
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "discard", busy)
+        put(store, f"{spec}/in/a.csv", b"id,qty\nA,x\n")
+        assert main(["run", "spec.yaml"]) in (4, 6)  # refused, and its upload cannot be aborted
+        with patch.context() as more:
+            more.setattr(kind, "publish", busy)
+            put(store, f"{spec}/in/a.csv", b"id,qty\nA,1\n")
+            assert main(["run", "spec.yaml"]) == 6
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "publish", busy)
+        assert main(["run", "spec.yaml"]) == 6
+    store.remove(f"{spec}/in/a.csv")  # it cannot be done again
+    assert main(["run", "spec.yaml"]) == 0, capsys.readouterr().err
+    assert [stat.path for stat in store.glob(f"{spec}/**/*")] == [f"{spec}/out/a.jsonl"]
+
+
+def test_uploads_of_a_state_that_is_lost(server, spec, tmp_path, capsys):
+    store = store_of(server)
+    staged(store, tmp_path, f"{spec}/out/left.jsonl", name=".gone.1.part")
+    staged(store, tmp_path, f"{spec}/elsewhere.jsonl", name=".other.1.part")
+
+    def left():
+        return sorted(orphan.path for orphan in store.orphans(f"{spec}/"))
+
+    for state in ("lost", "kept"):
+        for words in (["--older", "0s"], ["--older", "0s", "--dry-run", "--yes"], ["--yes"]):
+            assert main(["state", "gc", "spec.yaml", *words]) == 0
+            said = capsys.readouterr()
+            assert (f"stray    s3://drop/{spec}/out/left.jsonl\n" == said.out) is ("0s" in words), (state, words)
+        assert main(["state", "gc", "spec.yaml", "--older", "0s"]) == 0
+        assert capsys.readouterr().err == (
+            "0 things removed\n1 stray: uploads below the outputs that no state knows; `--yes` aborts them\n"
+        )
+        assert left() == [f"{spec}/elsewhere.jsonl", f"{spec}/out/left.jsonl"]
+        assert main(["run", "spec.yaml"]) == 0
+        capsys.readouterr()
+    assert main(["state", "gc", "spec.yaml", "--older", "0s", "--yes"]) == 0
+    assert capsys.readouterr().err == "1 thing removed\n"
+    assert left() == [f"{spec}/elsewhere.jsonl"]
 
 
 def test_a_run_with_a_wrong_secret(spec, monkeypatch, capsys):

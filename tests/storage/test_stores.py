@@ -3,16 +3,23 @@
 A store is added by a line in PLACES: a class that opens it, with the marks that skip it where its server is missing.
 """
 
+import gc
 import hashlib
 import importlib.util
+import io
+import json
 import os
 import random
 import uuid
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
+import openpyxl
+import pyarrow.parquet
 import pytest
 
+from engine.cli import main
 from engine.errors import StoreError
 from engine.kinds import NO_FACTS, Facts
 from engine.storage.fs import Fs
@@ -50,6 +57,10 @@ class Place:
         """A new store over the same files; through another port where one is given."""
         raise NotImplementedError
 
+    def spoken(self):
+        """Its connection, as a spec says it."""
+        raise NotImplementedError
+
     def fill(self, root, names):
         """Small files, made behind the store's back."""
         for name in names:
@@ -67,6 +78,9 @@ class LocalPlace(Place):
     def store(self, port=None):
         return LocalStore(str(self.folder / "files"))
 
+    def spoken(self):
+        return {"type": "local", "base": str(self.folder / "files")}
+
     def put(self, path, data):
         full = self.folder / "files" / path
         full.parent.mkdir(parents=True, exist_ok=True)
@@ -76,6 +90,9 @@ class LocalPlace(Place):
 class MemoryPlace(Place):
     def store(self, port=None):
         return Fs(protocol="memory", base=f"drop-{self.folder.name}", retry=FAST).store("")
+
+    def spoken(self):
+        return {"type": "fs", "protocol": "memory", "base": f"drop-{self.folder.name}"}
 
     def put(self, path, data):
         import fsspec
@@ -95,6 +112,9 @@ class S3Place(Place):
     def store(self, port=None):
         options = {**self.server.options, "endpoint": f"http://127.0.0.1:{port or self.port}"}
         return S3(**options, retry=FAST, timeout=10).store("")
+
+    def spoken(self):
+        return {"type": "s3", **self.server.options}
 
     def fill(self, root, names):
         self.server.fill(root, names)
@@ -124,6 +144,10 @@ class SftpPlace(Place):
         self.server.trust(port or self.port)
         options = {**self.server.options, "port": port or self.port, **self.more}
         return Sftp(**options, retry=FAST, timeout=10).store("/")
+
+    def spoken(self):
+        self.server.trust(self.port)
+        return {"type": "sftp", **self.server.options, **self.more}
 
     def fill(self, root, names):
         for name in names:
@@ -178,7 +202,29 @@ PLACES = [
 ]
 
 
-@pytest.fixture(scope="module", params=PLACES)
+def pytest_generate_tests(metafunc):
+    """Each test over every place that it can be of, as a module's skipped tests would hide one that is needed."""
+    if "place" in metafunc.fixturenames:
+        needs = getattr(metafunc.function, "needs", lambda place: True)
+        places = [each for each in PLACES if needs(each.values[0])]
+        metafunc.parametrize("place", places, indirect=True, scope="module")
+
+
+def only(needs):
+    """A test of some places, told by their classes."""
+
+    def decorated(test):
+        test.needs = needs
+        return test
+
+    return decorated
+
+
+with_facts = only(lambda place: place.facts)
+with_a_server = only(lambda place: hasattr(place, "server_class"))
+
+
+@pytest.fixture(scope="module")
 def place(request, tmp_path_factory):
     made = request.param(tmp_path_factory.mktemp("place"))
     yield made
@@ -358,6 +404,48 @@ def test_a_file_that_is_replaced_while_it_is_read(place, root):
     assert store.stat(path).version != stat.version  # which `Reading.verify` sees, where the store did not
 
 
+def packed(member):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr(member, "id,name\n1,a\n")
+    return file.getvalue()
+
+
+def as_parquet():
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"id": ["1"], "name": ["a"]}), file)
+    return file.getvalue()
+
+
+def as_spreadsheet():
+    book, file = openpyxl.Workbook(), io.BytesIO()
+    for row in (("id", "name"), ("1", "a")):
+        book.active.append(row)
+    book.save(file)
+    return file.getvalue()
+
+
+@pytest.mark.filterwarnings("error")
+def test_files_that_are_read_in_any_order(place, root, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("engine.yaml").write_text("{}\n")
+    made = {"parquet": as_parquet(), "xlsx": as_spreadsheet(), "csv.zip": packed("a.csv")}
+    for suffix, data in made.items():
+        place.put(f"{root}/a.{suffix}", data)
+        spec = {
+            "connections": {"place": place.spoken()},
+            "source": {"type": "files", "connection": "place", "path": f"{root}/*.{suffix}"},
+            "parser": {"type": suffix.split(".")[0]},
+            "mapping": {"pass_through": True},
+            "sink": {"type": "files", "path": f"out-{suffix}/{{unit.stem}}.jsonl"},
+        }
+        Path("feed.yaml").write_text(json.dumps(spec))
+        assert main(["run", "feed.yaml"]) == 0, capsys.readouterr().err
+        (file,) = Path(f"out-{suffix}").iterdir()
+        assert file.read_text() == '{"id":"1","name":"a"}\n'
+    gc.collect()  # what was left open warns here
+
+
 # --- publishing
 
 
@@ -504,9 +592,8 @@ def test_moves(place, root):
     store.remove(f"{root}/none.csv")
 
 
+@with_facts
 def test_what_is_kept_beside_a_file(place, root):
-    if not place.facts:
-        pytest.skip("this kind of store keeps nothing beside a file")
     store, path = place.store(), f"{root}/a.csv"
     write(
         store, path, b"x", place.folder, name=".unit.mark.1.part", facts=Facts("text/csv", {"run": "7", "who": "Jörg"})
@@ -535,12 +622,11 @@ def test_addresses_are_plain(place, root):
 
 @pytest.fixture
 def proxy(place):
-    if place.port is None:
-        pytest.skip("this kind of store has no network")
     with proxies.Proxy(place.port) as made:
         yield made
 
 
+@with_a_server
 def test_connections_that_break_while_reading(place, root, proxy):
     path, data = f"{root}/a.bin", blob(20_000_000)
     place.put(path, data)
@@ -556,6 +642,7 @@ def test_connections_that_break_while_reading(place, root, proxy):
     assert b"".join(got) == data
 
 
+@with_a_server
 def test_connections_that_break_while_writing(place, root, proxy):
     path, data = f"{root}/a.bin", blob(20_000_000)
     store = place.store(proxy.port)
@@ -570,6 +657,7 @@ def test_connections_that_break_while_writing(place, root, proxy):
     assert read(place.store(), path) == data
 
 
+@with_a_server
 def test_a_lost_answer_to_a_publish(place, root, proxy, monkeypatch):
     path = f"{root}/a.csv"
     store = place.store(proxy.port)
@@ -581,9 +669,8 @@ def test_a_lost_answer_to_a_publish(place, root, proxy, monkeypatch):
     assert read(place.store(), path) == b"x" * 1000
 
 
+@with_a_server
 def test_nobody_there(place, root):
-    if place.port is None:
-        pytest.skip("this kind of store has no network")
     with pytest.raises(StoreError) as raised:
         list(place.store(1).glob("*"))
     assert (raised.value.code, raised.value.exit_code) == ("C201", 6)
