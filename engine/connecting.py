@@ -1,7 +1,11 @@
 """Trying a plan's connections before a run needs them: `check --connect`.
 
-Each end is reached and logged in to. What a source or a lookup reads is listed and counted; where outputs, the report
-of rejects or archived files go, a probe is staged and destroyed again, which needs the same rights as an output.
+Each end is reached and logged in to. What a source or a lookup reads is listed and counted. Where outputs, the report
+of rejects or archived files go, a probe `.engine-probe-..` is staged, published and removed again, as an output is;
+where archived files go it is also moved. It stands there for a moment, and a bucket that keeps versions keeps it.
+
+Not proved is that files of a source may be read to their end, or taken away by an archive; that what stands at a path
+may be replaced; nor anything of folders that the slots of a path name, and of limits (quotas, sizes) of a store.
 """
 
 from __future__ import annotations
@@ -10,11 +14,12 @@ import os
 import posixpath
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
 from engine.errors import AccessError, EngineError, StoreError, TransientError
-from engine.kinds import Source
+from engine.kinds import Source, Staging, Store
 from engine.options import Pointer
 from engine.plan import Archive, End, Plan
 from engine.sources.files import Files
@@ -22,6 +27,7 @@ from engine.spelling import counted
 from engine.storage.refusals import store_error
 
 PROBE: Final = ".engine-probe-"
+ARCHIVE: Final = ("archive",)
 
 
 class Tried(NamedTuple):
@@ -64,8 +70,10 @@ def _written(plan: Plan) -> Iterator[tuple[End, str, Pointer]]:
     for outlet in plan.outlets:
         if hasattr(outlet.sink, "path"):
             yield outlet.end, outlet.sink.root, ("sink",)
+    if plan.rejects:
+        yield plan.rejects.outlet.end, plan.rejects.outlet.sink.root, ("rejects",)
     for folder in _archives(plan.archive):
-        yield plan.archive.end or plan.source_end, folder, ("archive",)
+        yield plan.archive.end or plan.source_end, folder, ARCHIVE
 
 
 def _archives(archive: Archive) -> Iterator[str]:
@@ -92,22 +100,42 @@ def _listed(plan: Plan, source: Source, end: End, pointer: Pointer) -> Iterator[
 
 
 def _probed(end: End, root: str, pointer: Pointer) -> Iterator[Tried]:
-    """Whether a file can be made below a folder: one is begun as an output is, and nobody ever sees it."""
+    """Whether a file can be made below a folder, and moved where files are archived: one is, as an output is."""
     at, name = _place(end, pointer), f"{PROBE}{os.urandom(6).hex()}"
     try:
         store = end.store()
         with tempfile.TemporaryDirectory() as ledgers:
             staging = store.staging(root, f"{name}.part", os.path.join(ledgers, name))
             try:
-                file = staging.open(posixpath.join(root, name))
-                file.write(name.encode())
-                file.close()
+                _probe(store, staging, posixpath.join(root, name), moves=pointer == ARCHIVE)
             finally:
                 staging.destroy()
     except (EngineError, OSError) as error:
         yield Tried(at, "", _engine_error(error, root))
     else:
         yield Tried(at, f"{store.show(root or '.')}: can be written")
+
+
+def _probe(store: Store, staging: Staging, path: str, *, moves: bool) -> None:
+    """One file published and removed again, moved between the two if asked for."""
+    file, data = staging.open(path), path.encode()
+    try:
+        file.write(data)
+        file.close()
+    except BaseException:
+        file.abandon()
+        raise
+    store.sync(sorted(staging.folders(), reverse=True))
+    try:
+        store.publish({**staging.details(path), "path": path, "bytes": len(data)})
+        if moves:
+            store.move(path, f"{path}-moved")
+            store.remove(f"{path}-moved")
+    except BaseException:
+        with suppress(EngineError, OSError):
+            store.remove(path)
+        raise
+    store.remove(path)
 
 
 def _engine_error(error: EngineError | OSError, path: str) -> EngineError:

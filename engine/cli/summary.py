@@ -53,7 +53,13 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     if report.recovered_units:
         many = "s" if report.recovered_units > 1 else ""
         yield "resumed", f"{report.recovered_units} unit{many} begun by an earlier run: finished first"
+    if report.archived:
+        yield "archived", f"{report.archived:,} file{'s' if report.archived > 1 else ''} that an earlier run had to leave"
+    if report.nothing_at and not report.units:
+        yield "source", _nothing_there(report)
     yield "books", str(report.books)
+    if len(report.plan.sinks) > 1:
+        yield from _labelled("sinks", _by_sink(report))
     if report.books.recovered:
         counts = ", ".join(f"{name} {count:,}" for name, count in sorted(report.books.recovered.items()))
         yield "recovered", counts
@@ -63,8 +69,10 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     yield from _labelled("missing", _few(list(_absent(report))))
     yield from _labelled("empty", _few(list(_emptied(report))))
     yield from _failures(report)
-    yield from _places("output", [output["path"] for unit in report.units for output in unit["outputs"]])
+    outputs = [output["path"] for unit in report.units for output in unit["outputs"]]
+    yield from _places("output", [path for path in outputs if not is_manifest(path)])
     yield from _places("rejected", [unit["rejects_path"] for unit in report.units if unit["rejects_path"]])
+    yield from _places("reported", [unit["rejects_report"] for unit in report.units if unit["rejects_report"]])
     if report.expired:
         many = "s" if report.expired > 1 else ""
         yield "archive", f"{report.expired:,} file{many} removed that had been kept long enough"
@@ -80,6 +88,23 @@ def _units(report: Report) -> str:
         counts[status] = counts.get(status, 0) + 1
     said = [f"{count:,} unit{'s' if count > 1 else ''} {status}" for status, count in counts.items()]
     return ", ".join(said) or "nothing new"
+
+
+def _nothing_there(report: Report) -> str:
+    """That the listing was empty, and what else than the path may be why."""
+    source = report.plan.source
+    age = getattr(source, "min_age", 0)
+    young = f" and has not changed for {Duration(age)}" if age else ""
+    left_out = ", but for those that `exclude` leaves out" if getattr(source, "exclude", ()) else ""
+    return f"no file matches `{report.nothing_at}`{young}{left_out}"
+
+
+def _by_sink(report: Report) -> Iterator[str]:
+    """What each sink was given and did with it."""
+    for outlet in report.plan.sinks:
+        books = report.sinks.get(outlet.name, Books())
+        counts = {name: count for name, count in books.counts.items() if name == "written" or (name in OUT and count)}
+        yield f"{outlet.name}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _labelled(label: str, texts: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -158,7 +183,8 @@ def _folder(paths: list[str]) -> str:
 
 
 def _next(report: Report) -> str:
-    spec = os.path.relpath(report.plan.file) + report.plan.asked
+    again = " --full-refresh" if report.full_refresh else ""
+    spec = os.path.relpath(report.plan.file) + report.plan.asked + again
     if report.trial and any(unit["outputs"] or unit["rejects_path"] for unit in report.units):
         return f"look at what it made; to do it for good: engine run {spec}"
     if report.stopped:

@@ -20,11 +20,18 @@ from engine.storage.refusals import store_error
 
 LARGEST: Final = 256 * 2**20
 FACTS: Final = Facts("application/json")
+ENDING: Final = ".manifest.json"
 
 
 def path_of_manifest(sink: Sink, scope: str, unit: str, name: str) -> str:
     """Where it stands: hidden, so that nobody who reads the folder takes it for data."""
-    return posixpath.join(sink.root, f".{unit_name(f'{scope} {name}', unit)}.manifest.json")
+    return posixpath.join(sink.root, f".{unit_name(f'{scope} {name}', unit)}{ENDING}")
+
+
+def is_manifest(path: str) -> bool:
+    """Whether an output is the list of others."""
+    name = posixpath.basename(path)
+    return name.startswith(".") and name.endswith(ENDING)
 
 
 def write_manifest(sink: Sink, scope: str, unit: str, name: str, outputs: Sequence[Output], stage: Stage) -> Output:

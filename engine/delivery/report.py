@@ -53,6 +53,7 @@ _UNIT: Final = _object({
     "seconds": {"type": "number"},
     "outputs": {"type": "array", "items": _OUTPUT},
     "rejects_path": _MAYBE_TEXT,
+    "rejects_report": _MAYBE_TEXT,
     "error": _ERROR,
 })  # fmt: skip
 REPORT_SCHEMA: Final = _object({
@@ -98,6 +99,11 @@ class Report:
     """Units of which not one record had anything that `explode` could make records of."""
     codes: list[int] = field(default_factory=list)
     recovered_units: int = 0
+    archived: int = 0
+    """Files of earlier runs that this one archived, before it did anything else."""
+    nothing_at: str = ""
+    """Where the source looked and found no file at all."""
+    full_refresh: bool = False
     outdated: int = 0
     expired: int = 0
     began: float = field(default_factory=time.monotonic)
@@ -134,6 +140,7 @@ class Report:
                 self.emptied.append(attempt.unit.id)
         record = intent["record"]
         stands = record["outputs"] if attempt.status in ("committed", "unchanged") else []
+        kept = record["rejects"] if attempt.kept else []  # of this attempt; else an older version's still stand
         self.units.append({
             "id": attempt.unit.id,
             "status": attempt.status,
@@ -142,7 +149,8 @@ class Report:
             "bytes": attempt.bytes,
             "seconds": round(attempt.seconds, 3),
             "outputs": [_shown(output) for output in stands],
-            "rejects_path": next((places.state.show(output["path"]) for output in record["rejects"]), None),
+            "rejects_path": next((places.state.show(output["path"]) for output in kept), None),
+            "rejects_report": next((at(output["store"]).show(output["path"]) for output in kept[1:]), None),
             "error": error_of(attempt.error),
         })  # fmt: skip
 
@@ -151,7 +159,7 @@ class Report:
         self.codes.append(error.exit_code)
         self.units.append({
             "id": unit, "status": status, "attempt": 0, "records": Books().as_dict(), "bytes": 0,
-            "seconds": 0.0, "outputs": [], "rejects_path": None, "error": error_of(error),
+            "seconds": 0.0, "outputs": [], "rejects_path": None, "rejects_report": None, "error": error_of(error),
         })  # fmt: skip
 
     def end(self, held: Mapping[str, EngineError], untidy: Mapping[str, EngineError]) -> None:

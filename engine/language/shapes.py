@@ -45,8 +45,9 @@ class Shape:
     `closed`: no name but those in `fields` exists. `rest` is the shape of names that are not listed. `sure`:
     the type holds for every record, not only for those of a sample. `total` counts the sample's records. `working`
     are the names that only steps see. `mixed`: samples differ in type, so that nothing is known of it, but for the
-    `fields` of one that is an object or a text, as is wanted (an element of XML with attributes). `unseen`: beside the names in `fields`, which steps made, there are those of an input that nobody has seen. `places`: a
-    decimal has no more than these.
+    `fields` of one that is an object or a text, as is wanted (an element of XML with attributes). `unseen`:
+    beside the names in `fields`, which steps made, there are those of an input that nobody has seen. `places`: a
+    decimal has no more than these. `blank`: every text of the sample was empty, as what has no children is in XML.
     """
 
     type: str = "any"
@@ -61,6 +62,7 @@ class Shape:
     mixed: bool = False
     unseen: bool = False
     places: int | None = None
+    blank: bool = False
 
     @property
     def is_declared(self) -> bool:
@@ -139,7 +141,7 @@ def _of_value(value: Value) -> Shape:
         for each in value:
             item = _of_value(each) if item is None else _merge(item, _of_value(each))
         return Shape("list", item=item, seen=1)
-    return Shape(type_of(value), seen=1)
+    return Shape(type_of(value), seen=1, blank=value == "")
 
 
 def _merge(a: Shape, b: Shape) -> Shape:
@@ -149,6 +151,8 @@ def _merge(a: Shape, b: Shape) -> Shape:
         return Shape(fields=_leaf_fields(a, b), seen=seen, mixed=True)
     if {a.type, b.type} == {"list", "object"}:  # one object is a list of one
         a, b = (Shape("list", item=each, seen=each.seen) if each.type == "object" else each for each in (a, b))
+    if (a.blank or b.blank) and {a.type, b.type} & {"list", "object"}:
+        return replace(b if a.blank else a, seen=seen)
     if a.type != b.type:
         known = {a.type, b.type} - {"any"}
         kept = a if a.type != "any" else b
@@ -159,7 +163,7 @@ def _merge(a: Shape, b: Shape) -> Shape:
         for n in names
     }
     item = _merge(a.item, b.item) if a.item and b.item else a.item or b.item
-    return Shape(a.type, fields, item=item, seen=seen)
+    return Shape(a.type, fields, item=item, seen=seen, blank=a.blank and b.blank)
 
 
 def _leaf_fields(a: Shape, b: Shape) -> dict[str, Shape]:

@@ -86,13 +86,17 @@ def _check_per_run(source: Any, written: Sequence[Any], report: Report) -> None:
 
 def _check_no_unit(each: Any, report: Report) -> None:
     """No text of a sink names a file: what is written is of all of them."""
-    roll = getattr(each.outlet.sink, "roll", None)
     texts = [*templates_of(each), *((template, at) for template, at, _ in texts_of(each))]
     for template, at in texts:
         for slot in template.slots:
-            if slot.root == "unit" and not (_is_part(slot) and roll):
+            if _is_of_unit(slot, each):
                 message = f"`{slot}` names one unit, and `per: run` makes one output of all"
                 report("S353", at, message, "name the run: `{run.id}`", span=slot.span)
+
+
+def _is_of_unit(slot: Slot, each: Any) -> bool:
+    """Whether it names one of the files; the number of a file that is rolled does not."""
+    return slot.root == "unit" and not (_is_part(slot) and getattr(each.outlet.sink, "roll", None))
 
 
 def _check_names_run(source: Any, each: Any, written: Sequence[Any], report: Report) -> None:
@@ -101,7 +105,7 @@ def _check_names_run(source: Any, each: Any, written: Sequence[Any], report: Rep
     Several files under a name that some runs share would not all be replaced.
     """
     path: Template | None = getattr(each.outlet.sink, "path", None)
-    if path is None or _tells_runs_apart(path):
+    if path is None or _tells_runs_apart(path) or any(_is_of_unit(slot, each) for slot in path.slots):
         return
     every_run = getattr(source, "every_run", False)
     if every_run and not (each.outlet.sink.several and any(slot.of_run for one in written for slot, _ in _slots(one))):

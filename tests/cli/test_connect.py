@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from engine.cli import main
+from engine.errors import StoreError
 from engine.spec import secrets
+from engine.storage.local import LocalStore
+from engine.storage.s3 import S3, S3Store
 
 STORAGE = Path(__file__).parents[1] / "storage"
 
@@ -20,7 +23,7 @@ def beside(name):
     return module
 
 
-servers = beside("sftp_servers")
+servers, s3_servers = beside("sftp_servers"), beside("servers")
 
 
 @pytest.fixture(autouse=True)
@@ -120,6 +123,55 @@ def test_a_server_that_is_down_is_asked_once(openssh, capsys):
     code, out, _ = check(capsys, "--json")
     assert code == 6
     assert [problem["code"] for problem in json.loads(out)] == ["C201"]
+
+
+LOCAL = (
+    "source: {type: files, path: in/*.csv}\n"
+    "sink: {type: files, path: 'out/{unit.stem}.jsonl'}\n"
+    "rejects: {path: 'bad/{unit.stem}.csv'}\n"
+    "archive: {success: 'done/{unit.name}'}\n"
+)
+
+
+def denied(*_):
+    raise StoreError("C102", "`it` may not be read or written by this user", "give the user of this process the right")
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [("publish", ["sink", "rejects", "archive"]), ("remove", ["sink", "rejects", "archive"]), ("move", ["archive"])],
+)
+def test_what_a_run_does_is_tried(capsys, monkeypatch, step, found):
+    Path("feed.yaml").write_text(LOCAL)
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, step, denied)
+        code, out, _ = check(capsys, "--json")
+    problems = [each for each in json.loads(out) if each["code"] == "C102"]
+    assert (code, [LOCAL.splitlines()[each["line"] - 1].split(":")[0] for each in problems]) == (6, found)
+    if step != "remove":
+        assert [os.listdir(folder) for folder in ("out", "bad", "done")] == [[], [], []]
+        assert check(capsys)[0] == 0
+        assert [os.listdir(folder) for folder in ("out", "bad", "done")] == [[], [], []]
+
+
+@s3_servers.NEEDS_RCLONE
+def test_a_bucket_is_left_as_it_was(capsys, monkeypatch, tmp_path):
+    server = s3_servers.Rclone(tmp_path / "s3").start()
+    try:
+        Path("feed.yaml").write_text(
+            f"connections: {{drop: {json.dumps({'type': 's3', **server.options})}}}\n"
+            "source: {type: files, connection: drop, path: in/*.csv}\n"
+            "sink: {type: files, connection: drop, path: 'out/{unit.stem}.jsonl'}\n"
+            "archive: {success: 'done/{unit.name}'}\n"
+        )
+        store = S3(**server.options).store("")
+        assert check(capsys)[0] == 0
+        assert (list(store.glob("**/.*")), list(store.orphans(""))) == ([], [])
+        monkeypatch.setattr(S3Store, "publish", denied)
+        assert check(capsys)[0] == 6
+        assert (list(store.glob("**/.*")), list(store.orphans(""))) == ([], [])
+    finally:
+        server.stop()
 
 
 def test_folders_of_this_machine_and_lookups(capsys, here):

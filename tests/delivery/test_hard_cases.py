@@ -422,3 +422,167 @@ def test_the_clock_of_a_unit_never_runs_backwards(project):
     project.run()
     ((later,), (free,)) = ([json.loads(line)["at"] for line in each.splitlines()] for each in project.tree().values())
     assert datetime.fromisoformat(later) >= datetime.fromisoformat(before) > datetime.fromisoformat(free)
+
+
+# --- what is lost, and places that no connection leads to any more
+
+
+def held_at_publishing(project, monkeypatch, **run):
+    """A run whose intents stand and whose outputs could not be renamed."""
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStore, "rename", lambda *_: (_ for _ in ()).throw(StoreError("C102", "no", "wait")))
+        assert set(statuses(project.run(**run)).values()) == {"held"}
+
+
+@pytest.mark.parametrize("remedy", ["source", "folder"])
+def test_an_output_that_is_lost_with_its_source_is_held_and_said(project, monkeypatch, remedy):
+    project.put("a.csv", B)
+    held_at_publishing(project, monkeypatch)
+    (staging,) = (project.folder / "out").glob(".*.part")
+    shutil.rmtree(staging)
+    os.rename(project.folder / "in/a.csv", project.folder / "kept.csv")
+    project.put("b.csv", C)
+    for _ in range(2):
+        report = project.run()
+        assert (report.exit_code, statuses(report)["in/a.csv"]) == (6, "held")
+        assert report.units[-1]["error"] == {
+            "code": "D309",
+            "message": "`out/a.jsonl` was not published: its staging is gone, and its unit cannot be read again",
+            "help": f"put the source file back and run; or, to give the output up, make the folder `out/{staging.name}`",
+        }
+    assert project.tree() == {"b.jsonl": C_OUT}, "the others go on"
+    if remedy == "source":
+        os.rename(project.folder / "kept.csv", project.folder / "in/a.csv")
+    else:
+        staging.mkdir()
+    report = project.run()
+    assert (report.exit_code, statuses(report)) == (0, {"in/a.csv": "committed"} if remedy == "source" else {})
+    assert project.tree() == {"b.jsonl": C_OUT} | ({"a.jsonl": B_OUT} if remedy == "source" else {})
+    assert project.keys() == []
+
+
+def test_what_was_piped_in_and_lost_is_not_replaced_by_what_comes_next(project, monkeypatch):
+    def pipe(text):
+        read, write = os.pipe()
+        os.write(write, text.encode())
+        os.close(write)
+        monkeypatch.setattr("sys.stdin", os.fdopen(read))
+
+    project.write(source="stdin", parser="csv", sink={"type": "files", "path": "out/{unit.stem}.jsonl"})
+    pipe(B)
+    held_at_publishing(project, monkeypatch)
+    (staging,) = (project.folder / "out").glob(".*.part")
+    shutil.rmtree(staging)
+    pipe(C)
+    report = project.run()
+    assert (report.exit_code, codes(report), project.tree()) == (6, {"stdin": "D309"}, {})
+    staging.mkdir()
+    assert statuses(project.run()) == {"stdin": "committed"}
+    assert project.tree() == {"stdin.jsonl": C_OUT}
+
+
+def test_what_is_left_of_a_lost_intent_goes_when_its_unit_is_done_again(project, monkeypatch):
+    sinks = [{"type": "files", "name": name, "path": f"{name}/{{unit.stem}}.jsonl"} for name in ("out", "more")]
+    project.write(sink=None, sinks=sinks)
+    project.put("a.csv", B)
+    held_at_publishing(project, monkeypatch)
+    (staging,) = (project.folder / "out").glob(".*.part")
+    shutil.rmtree(staging)
+    assert statuses(project.run()) == {"in/a.csv": "committed"}
+    assert project.tree("out") == project.tree("more") == {"a.jsonl": B_OUT}
+    assert project.keys() == []
+
+
+def behind(project, base, sink="m"):
+    from engine.storage import stores
+
+    stores._opened.clear()  # as in another process
+    project.write(
+        connections={"m": {"type": "fs", "protocol": "memory", "base": base}},
+        sink={"type": "files", "connection": sink, "path": "out/{unit.stem}.jsonl"},
+    )
+
+
+@pytest.fixture
+def memory():
+    import fsspec
+
+    found = fsspec.filesystem("memory")
+    yield found
+    found.store.clear()
+    found.pseudo_dirs[:] = [""]
+
+
+def test_a_connection_that_leads_elsewhere_holds_its_units_alone(project, memory):
+    behind(project, "one")
+    for name in ("a.csv", "b.csv"):
+        project.put(name, B)
+    assert project.run().exit_code == 0
+    behind(project, "two")
+    project.put("a.csv", C)
+    project.put("c.csv", C)
+    report = project.run()
+    assert (statuses(report), codes(report)) == ({"in/a.csv": "failed", "in/c.csv": "committed"}, {"in/a.csv": "A106"})
+    assert report.exit_code == 7
+    assert memory.find("/two") == ["/two/out/c.jsonl"]
+    behind(project, "one")
+    assert statuses(project.run()) == {"in/a.csv": "committed"}
+    assert memory.cat("/one/out/a.jsonl") == C_OUT
+
+
+def test_a_staging_that_no_connection_leads_to_waits(project, memory, monkeypatch):
+    behind(project, "one")
+    project.put("a.csv", B)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "intend", kill)
+        with pytest.raises(Killed):
+            project.run()
+    project.write()
+    from engine.storage import stores
+
+    stores._opened.clear()
+    project.put("b.csv", C)
+    report = project.run()
+    assert (statuses(report), codes(report)) == ({"in/a.csv": "held", "in/b.csv": "committed"}, {"in/a.csv": "A106"})
+    assert (report.exit_code, project.tree()) == (7, {"b.jsonl": C_OUT})
+    behind(project, "one")
+    assert statuses(project.run()) == {"in/a.csv": "committed"}
+    assert memory.find("/one") == ["/one/out/a.jsonl"]
+
+
+def test_a_refused_file_in_an_archive_that_no_connection_leads_to_waits(project, memory):
+    behind(project, "one")
+    archive = {"error": "bad/{unit.name}", "connection": "m"}
+    project.write(connections={"m": {"type": "fs", "protocol": "memory", "base": "one"}}, archive=archive)
+    project.put("a.csv", "sku,qty\na,x\n")
+    assert statuses(project.run()) == {"in/a.csv": "refused"}
+    project.write()
+    from engine.storage import stores
+
+    stores._opened.clear()
+    project.put("b.csv", C)
+    report = project.run()
+    assert (statuses(report), codes(report)) == ({"in/a.csv": "held", "in/b.csv": "committed"}, {"in/a.csv": "A106"})
+
+
+def test_a_trial_keeps_the_files_of_two_connections_apart(project):
+    sinks = [{"type": "files", "name": name, "connection": name, "path": "out/{unit.stem}.jsonl"} for name in "xy"]
+    project.write(sink=None, sinks=sinks, connections={name: {"type": "local", "base": name} for name in "xy"})
+    project.put("a.csv", B)
+    report = project.run(trial=True)
+    assert statuses(report) == {"in/a.csv": "committed"}
+    (trial,) = (project.folder / ".engine/trial").glob("stock*/out")
+    made = sorted(str(path.relative_to(trial)) for path in trial.rglob("*.jsonl"))
+    assert made == ["x/out/a.jsonl", "y/out/a.jsonl"]
+
+
+def test_the_archive_of_an_older_run_is_found_through_this_one(project):
+    from engine.delivery.places import Places
+    from engine.storage import stores
+
+    archive = {"success": "done/{unit.name}", "connection": "m"}
+    project.write(connections={"m": {"type": "fs", "protocol": "memory", "base": "kept"}}, archive=archive)
+    plan = project.plan()
+    stores._opened.clear()
+    Places(plan, LocalStore(plan.state_folder), lambda output: None)
+    assert stores.at({"type": "fs", "protocol": "memory", "base": "kept"})
