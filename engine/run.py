@@ -31,6 +31,7 @@ from engine.parsers._places import Moved
 from engine.plan import Plan
 from engine.records import Batch
 from engine.storage.refusals import store_error
+from engine.storage.retries import forget_unreachable
 
 GROUP_UNITS: Final = 64
 GROUP_SECONDS: Final = 0.05
@@ -54,8 +55,10 @@ class Session:
 def run(plan: Plan, session: Session, report: Report | None = None) -> Report:
     """Do every unit that is due, in the source's order, and say what became of each record."""
     report = report or begin_report(plan, session)
+    forget_unreachable()
     with claim(plan, report.started_at, session.wait, trial=session.trial) as held:  # 1. claim
         report.recovered_units = recover(held)
+        report.archived = held.archived
         if session.full_refresh:
             held.begin_anew()
         wish = Wish(session.run_id, session.clock(), session.full_refresh)
@@ -72,6 +75,7 @@ def run(plan: Plan, session: Session, report: Report | None = None) -> Report:
         retire(held)
         held.miss()
         report.outdated, report.expired = held.outdated, expire(held, session.clock())
+        report.nothing_at = held.nothing_at
         report.end(held.held, held.untidy)
         held.journal.ended(report.as_dict())
     return report
@@ -79,7 +83,7 @@ def run(plan: Plan, session: Session, report: Report | None = None) -> Report:
 
 def begin_report(plan: Plan, session: Session) -> Report:
     """What the run will fill; whoever makes it has it also where the run is stopped."""
-    return Report(plan, session.run_id, stamp(session.clock()), session.trial)
+    return Report(plan, session.run_id, stamp(session.clock()), session.trial, full_refresh=session.full_refresh)
 
 
 def slates(queue: Queue, session: Session, report: Report) -> Iterator[list[Unit]]:

@@ -11,10 +11,12 @@ import os
 import threading
 import traceback
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from engine.cli import main
+from engine.spec.compile import load
 
 ROOT = Path(__file__).parent
 
@@ -245,6 +247,33 @@ def test_s3_that_is_not_there(capsys, caplog, monkeypatch):
 def test_http(capsys, caplog, monkeypatch, web, path, auth, run):
     ends = f"source: {{type: files, connection: place, path: {path}}}\nsink: {{type: files, path: 'out/{{unit.stem}}.jsonl'}}\n"
     hold(capsys, caplog, monkeypatch, spec(f"type: http, url: 'http://{web}', {auth}", ends), run)
+
+
+def test_a_protocol_that_repeats_its_options(capsys, caplog, monkeypatch):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    def failing(self, *_, **__):
+        said = self.storage_options
+        raise ValueError(f"401 for {said['host']} https://x/?sig={quote(said['token'])} {said}")
+
+    monkeypatch.setattr(MemoryFileSystem, "find", failing)
+    monkeypatch.setattr(MemoryFileSystem, "info", failing)
+    monkeypatch.setattr(MemoryFileSystem, "makedirs", failing)
+    monkeypatch.setenv("FS_TOKEN", "canary-env/of fs")
+    monkeypatch.setenv("FS_HOST", "u:canary-login@h")
+    options = "host: '${env:FS_HOST}', token: '${env:FS_TOKEN}', more: {keys: ['${secret:fs}'], password: canary-told}"
+    shown = hold(
+        capsys, caplog, monkeypatch, spec(f"type: fs, protocol: memory, base: drop, options: {{{options}}}"), 6
+    )
+    assert "401 for ***:***@h" in shown
+
+
+def test_options_and_headers_are_secrets(tmp_path):
+    ends = ENDS.replace("*.csv", "a.csv").split("sink")[0] + "sink: {type: files, path: 'out/{unit.stem}.jsonl'}\n"
+    Path("feed.yaml").write_text(spec("type: fs, protocol: memory, options: {a: '${env:HMAC_KEY}', b: [c]}", ends))
+    assert repr(load("feed.yaml")[0].source_end.store()._connection.options) == "{'a': ***, 'b': [***]}"
+    Path("feed.yaml").write_text(spec("type: http, url: 'http://h', headers: {A: '${env:HMAC_KEY}'}", ends))
+    assert repr(load("feed.yaml")[0].source_end.store().site.headers) == "(('A', ***),)"
 
 
 def test_a_url_with_a_password(capsys, caplog, monkeypatch, web):

@@ -270,8 +270,16 @@ def test_nothing_but_rejects():
 def test_blanks_in_a_file_name():
     day = "vars: {day: {type: date}}\n" + SPEC.replace("out/", "out/{vars.day:%Y}/")
     assert ran(day) == ("D301", "`{vars.day:%Y}` has no value in a file name", "give it a value")
+    word = SPEC.replace("out/", "out/{record.id:%Y}/")
+    assert ran(word) == (
+        "D301",
+        "`{record.id:%Y}` has a time format, and holds no time but text",
+        "leave the format out, or make it a day or a moment first: resolver `date`, `instant`",
+    )
     region = "vars: {region: {}}\n" + SPEC.replace("out/", "out/{vars.region}/")
-    assert ran(region) == ("D302", "`{vars.region}` is blank in a file name", "give it a value")
+    where = ("D302", "`{vars.region}` is blank in a file name", "give it a value")
+    assert ran(region) == where
+    assert ran(region, "--set", "region= ") == where
 
 
 def test_two_units_with_one_output():
@@ -456,6 +464,20 @@ def test_a_folder_in_the_way():
     assert ran(SPEC, code=6) == where
 
 
+def test_a_file_where_a_folder_is_needed():
+    write("ro", "")
+    where = ("C104", "`ro` is a file, a folder is needed", "choose another path")
+    assert ran(SPEC.replace("out/", "ro/out/"), code=6) == where
+    write("out", "")
+    assert ran(SPEC, code=6) == ("C104", "`out` is a file, a folder is needed", "choose another path")
+
+
+def test_a_link_where_a_folder_is_needed():
+    os.symlink("nowhere", "out")
+    where = ("C104", "`out` is a link that leads nowhere, a folder is needed", "choose another path")
+    assert ran(SPEC, code=6) == where
+
+
 # --- U, G, X: the command line
 
 SEVERAL = "source: {type: files, path: in/*.csv}\npipelines:\n  first: {sink: {type: files, path: 'a/{unit.stem}.jsonl'}}\n  second: {sink: {type: files, path: 'b/{unit.stem}.jsonl'}}\n"
@@ -627,6 +649,30 @@ def test_a_header_without_one_column_is_said(capsys):
     write("spec.yaml", QTY)
     assert main(["run", "spec.yaml"]) == 0
     assert "missing   `qty` is read by the mapping, the header of in/a.csv has not got it\n" in capsys.readouterr().err
+
+
+def test_a_header_without_columns_is_said_for_each_file_whatever_its_first_rows_are(capsys):
+    for name in "abcd":
+        write(f"in/{name}.csv", "id,x\nA-1,1\nA-2\n")
+    write("spec.yaml", QTY.replace("id: id", "id: id, no: no"))
+    assert main(["run", "spec.yaml", "--report", "report.json"]) == 0
+    shown = capsys.readouterr().err
+    assert "missing   `no`, `qty` are read by the mapping, the header of in/a.csv has not got them\n" in shown
+    assert "the header of in/c.csv" in shown
+    assert "the header of in/d.csv" not in shown
+    assert "          and 1 more file\n" in shown
+    missing = json.loads(Path("report.json").read_text())["missing"]
+    assert missing[:2] == [{"unit": "in/a.csv", "column": "no"}, {"unit": "in/a.csv", "column": "qty"}]
+    assert len(missing) == 8
+
+
+def test_a_unit_of_which_nothing_could_be_exploded_is_said(capsys):
+    write("in/a.jsonl", '{"id": 1, "lines": []}\n{"id": 2}\n')
+    steps = "steps: [{type: explode, each: lines}]\n"
+    write("spec.yaml", SPEC.replace("in/*.csv", "in/*.jsonl") + steps)
+    assert main(["run", "spec.yaml"]) == 0
+    said = "in/a.jsonl: `explode` found nothing in any of its records; see whether `each` names its list"
+    assert f"empty     {said}\n" in capsys.readouterr().err
 
 
 def test_a_report_that_cannot_be_written(capsys):

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from engine.cli.console import one_line, paint
 from engine.delivery.books import Books
-from engine.delivery.report import Report
+from engine.delivery.manifests import is_manifest
+from engine.delivery.report import Report, counted
 from engine.plan import Plan
+from engine.quantities import Duration
 from engine.spelling import listed
 from engine.storage.local import LocalStore
 
@@ -48,27 +50,46 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
         paint(f"{report.status}", style),
         f"{report.plan.scope}, run {report.run_id}: {_units(report)} in {report.duration:.1f} s",
     )
+    yield from _begun(report)
+    yield from _counts(report)
+    yield from _labelled("rejects", top_rejects(report.books, report.examples, partial(place_of, plan=report.plan)))
+    yield from _labelled("missing", _few(list(_absent(report))))
+    yield from _labelled("empty", _few(list(_emptied(report))))
+    yield from _failures(report)
+    yield from _made(report)
+    yield "next", _next(report)
+    if report.exit_code:
+        yield "exit", f"{report.exit_code} ({EXIT_NAMES[report.exit_code]})"
+
+
+def _begun(report: Report) -> Iterator[tuple[str, str]]:
+    """What the run was, what it found of earlier ones, and that it found nothing."""
     if report.trial:
         yield "trial", "nothing was committed, archived or published"
     if report.recovered_units:
         many = "s" if report.recovered_units > 1 else ""
         yield "resumed", f"{report.recovered_units} unit{many} begun by an earlier run: finished first"
     if report.archived:
-        yield "archived", f"{report.archived:,} file{'s' if report.archived > 1 else ''} that an earlier run had to leave"
+        many = "s" if report.archived > 1 else ""
+        yield "archived", f"{report.archived:,} file{many} that an earlier run had to leave"
     if report.nothing_at and not report.units:
         yield "source", _nothing_there(report)
+
+
+def _counts(report: Report) -> Iterator[tuple[str, str]]:
+    """The books, of each sink too where there are several, and what stands beside them."""
     yield "books", str(report.books)
-    if len(report.plan.sinks) > 1:
+    if len(report.plan.sinks) > 1 and report.sinks:
         yield from _labelled("sinks", _by_sink(report))
     if report.books.recovered:
         counts = ", ".join(f"{name} {count:,}" for name, count in sorted(report.books.recovered.items()))
         yield "recovered", counts
     if report.books.filtered:
         yield "filtered", ", ".join(f"{name} {count:,}" for name, count in sorted(report.books.filtered.items()))
-    yield from _labelled("rejects", top_rejects(report.books, report.examples, partial(place_of, plan=report.plan)))
-    yield from _labelled("missing", _few(list(_absent(report))))
-    yield from _labelled("empty", _few(list(_emptied(report))))
-    yield from _failures(report)
+
+
+def _made(report: Report) -> Iterator[tuple[str, str]]:
+    """Where it is, and what was taken away."""
     outputs = [output["path"] for unit in report.units for output in unit["outputs"]]
     yield from _places("output", [path for path in outputs if not is_manifest(path)])
     yield from _places("rejected", [unit["rejects_path"] for unit in report.units if unit["rejects_path"]])
@@ -76,9 +97,6 @@ def _lines(report: Report) -> Iterator[tuple[str, str]]:
     if report.expired:
         many = "s" if report.expired > 1 else ""
         yield "archive", f"{report.expired:,} file{many} removed that had been kept long enough"
-    yield "next", _next(report)
-    if report.exit_code:
-        yield "exit", f"{report.exit_code} ({EXIT_NAMES[report.exit_code]})"
 
 
 def _units(report: Report) -> str:
@@ -102,8 +120,7 @@ def _nothing_there(report: Report) -> str:
 def _by_sink(report: Report) -> Iterator[str]:
     """What each sink was given and did with it."""
     for outlet in report.plan.sinks:
-        books = report.sinks.get(outlet.name, Books())
-        counts = {name: count for name, count in books.counts.items() if name == "written" or (name in OUT and count)}
+        counts = counted(report.sinks.get(outlet.name, Books()))
         yield f"{outlet.name}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
@@ -150,8 +167,8 @@ def _emptied(report: Report) -> Iterator[str]:
 
 def _few(texts: Sequence[str]) -> Sequence[str]:
     """The first of them, and how many more there are."""
-    more = [f"and {len(texts) - NAMED:,} more files"] if len(texts) > NAMED else []
-    return [*texts[:NAMED], *more]
+    more = len(texts) - NAMED
+    return [*texts[:NAMED], *([f"and {more:,} more file{'s' if more > 1 else ''}"] if more > 0 else [])]
 
 
 def _failures(report: Report) -> Iterator[tuple[str, str]]:
@@ -183,22 +200,26 @@ def _folder(paths: list[str]) -> str:
 
 
 def _next(report: Report) -> str:
-    again = " --full-refresh" if report.full_refresh else ""
-    spec = os.path.relpath(report.plan.file) + report.plan.asked + again
+    spec = os.path.relpath(report.plan.file) + report.plan.asked
+    again = f"engine run {spec}{' --full-refresh' if report.full_refresh else ''}"
     if report.trial and any(unit["outputs"] or unit["rejects_path"] for unit in report.units):
-        return f"look at what it made; to do it for good: engine run {spec}"
+        return f"look at what it made; to do it for good: {again}"
     if report.stopped:
-        return f"run it again, it goes on where this one stopped: engine run {spec}"
+        return f"run it again, it goes on where this one stopped: {again}"
     if report.books.counts["rejected"]:
         return f"engine rejects ls {spec}   (mend the file; or the spec, then run with --full-refresh)"
+    if any(unit["status"] == "failed" for unit in report.units):
+        return f"failed: tried again by the next run, the file stays until then; mend it and run: {again}"
     if report.exit_code:
-        return f"mend what failed and run again: engine run {spec}"
+        return f"mend what failed and run again: {again}"
     if not report.units:
         return _nothing_new(report, f"engine run {spec}{' --dry-run' if report.trial else ''} --full-refresh")
     return "nothing to do"
 
 
 def _nothing_new(report: Report, again: str) -> str:
+    if report.nothing_at:
+        return "nothing to do until a file is there; if one should be, look at the source's path"
     if report.outdated == 1:
         return f"no file is new, 1 was done by another version of the spec; to do it again: {again}"
     if report.outdated:

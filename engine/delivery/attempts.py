@@ -66,10 +66,8 @@ class Attempt:
         self.roots = roots_of(plan, begun)
         self.context = Context(self.roots["vars"], self.roots["run"], self.roots["unit"], tables)
         self.books = Books()
-        self.absent: dict[str, Sequence[str]] = {}
-        """The columns that the mapping reads and the header of a file has not got, by the file."""
-        self.header: dict[str, None] = {}
-        """The names of the columns that were read."""
+        self.absent: dict[str, Sequence[str]] = {}  # columns that the mapping reads and a file has not got
+        self.header: dict[str, None] = {}  # the names of columns that were read
         self._header_seen = False
         self.status = "streaming"
         self.error: EngineError | None = None

@@ -45,6 +45,9 @@ class Claim:
         self.held: dict[str, StoreError] = {}
         self.untidy: dict[str, StoreError] = {}
         self.outdated = 0
+        self.archived = 0
+        """Files of earlier runs that were still to be archived, and are now."""
+        self.nothing_at = ""
         self.retired: dict[str, Sequence[Unit]] = {}
         self.lost: dict[str, Mapping[str, Any]] = {}
         """Intents whose staging is gone, of units that were not done again yet."""
@@ -175,6 +178,8 @@ def recover(held: Claim) -> int:
     held.held.update(_destroy(held, [attempt for attempt in journal.attempts() if attempt["unit"] not in waiting]))
     pending = journal.pending()
     tidy(held, pending)
+    late = [left["unit"] for left in pending if left["archive"] and left["unit"] not in held.untidy]
+    held.archived = len(set(late) - {intent["unit"] for intent in done})
     if done or pending:
         held.known = journal.known()
     return len(done)

@@ -35,6 +35,7 @@ class Holder(Protocol):
     held: dict[str, StoreError]
     lost: dict[str, Mapping[str, Any]]
     outdated: int
+    nothing_at: str
     retired: dict[str, Sequence[Unit]]
     places: Any
 
@@ -111,6 +112,8 @@ def _standing(held: Holder, wish: Wish, passed: Passed) -> Iterator[tuple[Unit, 
     source, roots = held.plan.source, {"vars": held.plan.vars}
     store = held.places.source
     files = list(source.units(store, roots, wish.now))
+    if not files:
+        held.nothing_at = store.show(source.where(roots))
     listed = [part for unit in files for part in source.parts(unit)]
     present = {unit.id for unit in listed}
     _look_for_lost(held, store, {unit.id: unit for unit in files}, present)

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from engine.delivery.claim import TRIAL, Claim, trial_lock
 from engine.delivery.places import LEDGERS
+from engine.delivery.publish import uploads_of
 from engine.delivery.rejects import FOLDER
 from engine.delivery.staging import file_name, unit_name
 from engine.errors import EngineError, LockedError
@@ -144,11 +145,12 @@ def _ledgers(held: Claim, now: float) -> Iterator[Waste]:
 
 
 def _end(held: Claim, ledger: str) -> None:
-    """Abort what a ledger notes, and forget it."""
+    """Abort what a ledger notes, but for what a newer attempt is going to complete, and forget it."""
+    keep = uploads_of(held.journal.intents())
     for outlet, store in zip(held.plan.outlets, held.places.sinks, strict=True):
         address = store.staging(outlet.sink.root, os.path.basename(ledger), ledger).address()
         if "ledger" in address:
-            store.discard(address)
+            store.discard(address, keep)
     _remove(ledger)
     _remove(ledger + SPOOLS)
 

@@ -45,7 +45,7 @@ REJECT_KEYS: Final[Mapping[str, tuple[Mapping[str, Any], str, bool]]] = {
     ),
     "errors": ({"type": "array", "items": _ERROR, "minItems": 1}, "What was wrong, field by field.", True),
     "record": ({}, "The record as it was at that stage; null where it could not be parsed.", True),
-    "raw": (_TEXT, "Its text as it was read, cut at 4 KiB over 64; of several rejects of a record in the first.", False),
+    "raw": (_TEXT, "Its text as read, cut at 4 KiB over 64; of several rejects of a record in the first.", False),
     "raw_base64": (_TEXT, "Its bytes where they are no text in the input's encoding.", False),
     "raw_bytes": (_NUMBER, "How many bytes it has, where `raw` is cut.", False),
     "raw_sha256": (_TEXT, "The hash of all its bytes, where `raw` is cut.", False),

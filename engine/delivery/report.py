@@ -205,7 +205,7 @@ class Report:
             "filtered": merge(self.books.filtered),
             "missing": [{"unit": unit, "column": each} for unit, names in self.absent.items() for each in names],
             "lookups": {name: len(table) for name, table in (self.tables or {}).items() if isinstance(table, Sized)},
-            "sinks": {name: _counted(books) for name, books in self.sinks.items()},
+            "sinks": {name: counted(books) for name, books in self.sinks.items()},
             "units": self.units,
             "cursor": {"before": None, "after": None},
             "error": errors[0] if errors else None,
@@ -221,7 +221,7 @@ def _shown(output: Mapping[str, Any]) -> dict[str, Any]:
     return {"path": path, "bytes": output["bytes"], "sha256": output["sha256"]}
 
 
-def _counted(books: Books) -> dict[str, int]:
+def counted(books: Books) -> dict[str, int]:
     """What became of the records that a sink was given: `written`, and what else there is."""
     return {name: count for name, count in books.counts.items() if name == "written" or (name in OUT and count)}
 

@@ -133,7 +133,9 @@ def of_values(values: Sequence[Value]) -> Shape:
 
 def _of_value(value: Value) -> Shape:
     if type(value) is Leaf:  # an object, and a text where one is wanted
-        return Shape(fields={name: _of_value(each) for name, each in {**value, "#text": ""}.items()}, seen=1, mixed=True)
+        return Shape(
+            fields={name: _of_value(each) for name, each in {**value, "#text": ""}.items()}, seen=1, mixed=True
+        )
     if isinstance(value, dict):
         return Shape("object", {key: _of_value(item) for key, item in value.items()}, seen=1)
     if isinstance(value, list):

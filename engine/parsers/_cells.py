@@ -137,7 +137,7 @@ def _refuse_large(stream: BinaryIO, limits: Limits) -> None:
 def _no_spreadsheet(head: bytes) -> UnitError:
     """What a file is that is none, by its first bytes."""
     if len(head) == LOCK and head[0] < 0x20:
-        help = "leave such files out: `exclude: [\"**/~$*\"]` on the source"
+        help = 'leave such files out: `exclude: ["**/~$*"]` on the source'
         found = "it is the `~$` file that a program keeps beside one that is open"
         return UnitError("R128", f"the file is no `.xlsx` spreadsheet: {found}", help)
     found = next((what for begin, what in _KINDS if head.lstrip().startswith(begin)), "") or _said(head)

@@ -52,8 +52,8 @@ class Files(Source):
     be refused, or fail) the outputs are of both versions: a record may stand in two of them, or in none. Outputs of
     parts that it has no more are removed behind that. It is archived when all its parts are done.
 
-    With `per: run` at a sink all files that are due are one unit. A touched file among them is read before it, to see
-    whether it holds what it held: then it is left out, and ends `unchanged`.
+    With `per: run` at a sink all files that are due are one unit. One among them that was done as another version is
+    read twice, first to see whether it was only touched: then it is left out, and ends `unchanged`.
     """
 
     path: Annotated[Template, Doc("Which files: a glob, relative to the connection or to this file.")]

@@ -1,4 +1,4 @@
-"""Paths that name something else than was meant: a slot that opens no root is a name, a name that ends in `/` is none."""
+"""Paths that name something else than was meant: braces that are no slot, and a folder where a file is to be."""
 
 from __future__ import annotations
 

@@ -299,7 +299,7 @@ class Compiler:
 
     def _warn_of_literals(self, used: Collection[str]) -> None:
         """Passwords that the spec holds itself, which are not shown either."""
-        for pointer, _ in literals(self.doc.get("connections")):
+        for pointer in dict.fromkeys(option for option, _, _ in literals(self.doc.get("connections"))):
             self.problems.interpolated.add(pointer)
             if pointer[1] in used:
                 message = f"the `{pointer[-1]}` of a connection stands in the file itself"

@@ -110,10 +110,11 @@ def _check_names_run(source: Any, each: Any, written: Sequence[Any], report: Rep
     every_run = getattr(source, "every_run", False)
     if every_run and not (each.outlet.sink.several and any(slot.of_run for one in written for slot, _ in _slots(one))):
         return
+    dated = any(slot.root == "run" for slot in path.slots)  # runs that meet all the same fail then, and lose nothing
     message = "runs would replace what others made: nothing in this path tells all of them apart"
     help = f"name the run: `{{run.id}}`, or `{{run.started_at:{STAMP}}}`"
     anew = "" if every_run else "; or let each run make all anew: `every_run: true` at the source"
-    report("S357", (*each.at, "path"), message, f"{help}{anew}")
+    report("S357", (*each.at, "path"), message, f"{help}{anew}", level="warning" if dated else "error")
 
 
 def _tells_runs_apart(path: Template) -> bool:

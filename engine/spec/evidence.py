@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from engine.kinds import Limits, Needs, Parser, Source, Store, Unit
+from engine.kinds import Limits, Needs, Parser, Source, Store, Tree, Unit
+from engine.language.elements import ANY_NAME, ITEMS
 from engine.language.shapes import ANY, SAMPLE_RECORDS, Shape, of_names, of_records, of_texts
 from engine.parsers._input import batches_of, names_in, shape_in
 from engine.records import Damage, Value
@@ -24,7 +25,7 @@ def shape_of(parser: Parser, needs: Needs, sample: str, golden: str, limits: Lim
 
     What is there and not read is evidence too: the parser is bound to the lists of `needs` alone.
     """
-    plain, parser = parser, parser.bound(Needs(lists=needs.lists))
+    plain, parser = parser, parser.bound(Needs(lists=needs.lists))  # it gives lists also where the input has none
     path = sample or golden
     if not path:
         return of_texts() if parser.text_values else ANY
@@ -34,23 +35,25 @@ def shape_of(parser: Parser, needs: Needs, sample: str, golden: str, limits: Lim
         return promised if sample else promised.opened
     if names := _names(parser, path, limits):
         return of_names(names, closed=bool(sample))
-    found = _of_records(parser, path, limits)
-    return found if parser == plain else _seen(found, _of_records(plain, path, limits))
+    found = of_records(islice(records_of(plain, path, limits), SAMPLE_RECORDS), texts=parser.text_values)
+    return found if parser == plain else _with_lists(found, needs.lists)
 
 
-def _of_records(parser: Parser, path: str, limits: Limits) -> Shape:
-    return of_records(islice(records_of(parser, path, limits), SAMPLE_RECORDS), texts=parser.text_values)
-
-
-def _seen(shape: Shape, plain: Shape | None) -> Shape:
-    """The shape without lists that only the steps know: a bound parser gives them, empty, where the input has none."""
-    if shape.type == "list":
-        item = plain.item if plain and plain.type == "list" else plain
-        return replace(shape, item=shape.item and _seen(shape.item, item))
-    known = plain.fields if plain and plain.type == "object" else {}
-    fields = {name: _seen(each, known.get(name)) for name, each in shape.fields.items()
-              if name in known or each.type != "list" or each.item}  # fmt: skip
+def _with_lists(shape: Shape, lists: Tree) -> Shape:
+    """The shape as a bound parser gives it: what the steps use as a list is one, where the input has it at all."""
+    fields = dict(shape.fields)
+    for name, below in lists.items():
+        for each in list(fields) if name == ANY_NAME else [name] if name in fields else []:
+            fields[each] = _used(fields[each], below)
     return replace(shape, fields=fields)
+
+
+def _used(shape: Shape, below: Tree) -> Shape:
+    inside = {**below, **below.get(ITEMS, {})}
+    if shape.type == "list":
+        return replace(shape, item=shape.item and _with_lists(shape.item, inside))
+    made = _with_lists(shape, inside)
+    return made if below and ITEMS not in below else Shape("list", item=made, seen=shape.seen)
 
 
 def _names(parser: Parser, path: str, limits: Limits) -> list[str] | None:

@@ -119,7 +119,7 @@ class Problems:
 
         value = self.located.value
         yield from defaults(value.get("vars"))
-        yield from literals(value.get("connections"))
+        yield from ((at, text) for _, at, text in literals(value.get("connections")))
 
     def _shows(self, problem: Problem, pointer: Pointer, text: str) -> bool:
         """Whether its line shows a secret: anywhere, or one so short that every line may hold it, where it stands."""
@@ -127,7 +127,8 @@ class Problems:
             return text in problem.source
         document, at = self.located.origin(pointer)
         first = document.value_mark(at).line
-        return problem.file == document.path and first <= problem.line <= first + 1 + text.count("\n")
+        last = first if text in document.line(first) else first + 1 + text.count("\n")  # below a `|`
+        return problem.file == document.path and first <= problem.line <= last
 
     def _is_hidden(self, pointer: Pointer) -> bool:
         """Whether it is part of a variable that is secret: no line of its text is shown."""

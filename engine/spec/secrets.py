@@ -94,12 +94,12 @@ def _text(data: bytes) -> str:
 # --- secrets that a spec holds itself
 
 
-def literals(connections: Any, pointer: Pointer = ("connections",)) -> Iterator[tuple[Pointer, str]]:
-    """What stands in the connections of a document where a secret belongs, in so many words, with its place."""
+def literals(connections: Any, pointer: Pointer = ("connections",)) -> Iterator[tuple[Pointer, Pointer, str]]:
+    """What stands in the connections of a document where a secret belongs, in so many words: option, place, text."""
     for key, value in connections.items() if isinstance(connections, dict) else ():
         at = (*pointer, str(key))
         if key in _names():
-            yield from ((where, text) for where, text in _texts(value, at) if text and "${" not in text)
+            yield from ((at, where, text) for where, text in _texts(value, at) if text and "${" not in text)
         elif isinstance(value, dict):
             yield from literals(value, at)
 

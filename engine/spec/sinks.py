@@ -32,6 +32,7 @@ from engine.errors import OptionError
 from engine.kinds import Formatter
 from engine.language.expressions import Condition, condition_shape
 from engine.language.scopes import Scope
+from engine.language.shapes import Shape
 from engine.options import INVALID, Pointer, build_component, convert
 from engine.plan import Outlet
 from engine.registry import class_options, components
@@ -181,6 +182,7 @@ def build_reject_report(said: Any, compiler: Any) -> BuiltReport | None:
     sink = with_formatter(sink, at, compiler.problems)
     if sink is INVALID:
         return None
+    sink.formatter.bound(Shape(), (*at, "formatter" if options.formatter else "path"), compiler.problems)
     return BuiltReport(at, Outlet(name="rejects", sink=sink, end=compiler.end(at, sink)), options.columns)
 
 

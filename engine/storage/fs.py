@@ -43,7 +43,7 @@ MARK: Final = ".staging"
 SHORT: Final = 1000
 """A number from which it may be a password."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_LOGIN: Final = re.compile(r"(?<=//)[^/]*@|^[^/]*@")
+_LOGIN: Final = re.compile(r"(?<=//).*@|^[^/]*@")
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -64,8 +64,8 @@ class Fs(Network):
     this machine, to another protocol, or runs code. Paths start at `base` and do not leave it.
 
     **Reading** takes ranges of 8 MiB, one ahead, and is taken up where it broke; that a file is replaced meanwhile is
-    noticed where the store tells an ETag or a time of change. **Writing** keeps an output in a temporary file of this
-    machine and sends it when it is closed. **Publishing** moves the file to its place as the protocol can: `ftp`, `smb`
+    noticed where the store tells an ETag or a time of change. **Writing** keeps an output in the folder of the state and
+    sends it when it is closed. **Publishing** moves the file to its place as the protocol can: `ftp`, `smb`
     and `webdav` rename it; object stores (`gcs`, `abfs`) copy it, and their readers see the whole object or none. On
     another protocol a reader may see a copy that is not yet whole: use `s3`, `sftp` or `local` where that matters. No
     version of a file is told from another by more than size and time where the store knows no ETag.
@@ -132,7 +132,7 @@ class FsStore(FolderPublishing):
 
     def _ask(self, path: str, call: Callable[[Any], T]) -> T:
         """What a call of the file system gives, tried again where that may help, refused in our words."""
-        return self._retry.run(lambda: self._once(path, call))
+        return self._retry.run(lambda: self._once(path, call), self.show(""))
 
     def _once(self, path: str, call: Callable[[Any], T]) -> T:
         try:

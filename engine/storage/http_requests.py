@@ -50,7 +50,7 @@ class Requests:
 
     def head(self, url: str) -> httpx.Response | None:
         """What a server says of a file, None where it has none; asked for its first byte where HEAD is not served."""
-        return self.site.retry.run(lambda: self._head(url))
+        return self.site.retry.run(lambda: self._head(url), self.site.url)
 
     def _head(self, url: str) -> httpx.Response | None:
         with self.asked("HEAD", url) as said:

@@ -11,7 +11,8 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final, NoReturn, TypeVar
+from datetime import datetime
+from typing import Annotated, Final, NamedTuple, NoReturn, TypeVar
 
 from engine.errors import OptionError, TransientError
 from engine.kinds import Connection
@@ -21,6 +22,8 @@ from engine.registry import Doc
 T = TypeVar("T")
 
 MOST_DOUBLINGS: Final = 30
+UNANSWERED: Final = ("C201", "C203")
+"""The codes that say that nobody answers at all."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,35 @@ class Backoff:
         return random.uniform(0, bound)  # noqa: S311 - nobody gains by guessing it
 
 
+class _Down(NamedTuple):
+    """A place where nobody answers: since when, until when it is not even tried (as long as the last try took), why."""
+
+    since: str
+    until: float
+    error: TransientError
+
+    def again(self) -> TransientError:
+        """The same refusal once more."""
+        return TransientError(
+            self.error.code, f"{self.error.message}, nobody answers there since {self.since}", self.error.help
+        )
+
+
+_unreachable: Final[dict[str, _Down]] = {}
+
+
+def _remember(place: str, error: TransientError, began: float) -> _Down:
+    now, before = time.monotonic(), _unreachable.get(place)
+    since = before.since if before else f"{datetime.now():%H:%M:%S}"  # as on the user's clock
+    _unreachable[place] = made = _Down(since, now + (now - began), error)
+    return made
+
+
+def forget_unreachable() -> None:
+    """Whatever was down: a new run waits for it anew."""
+    _unreachable.clear()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Retry:
     """What is done where a request fails for a reason that may pass: it is sent again after a wait."""
@@ -65,15 +97,29 @@ class Retry:
     def __str__(self) -> str:
         return f"{{attempts: {self.attempts}, backoff: {self.backoff}}}"
 
-    def run(self, call: Callable[[], T]) -> T:
-        """What the call gives; TransientErrors are waited out, until the last one, which is raised."""
-        failures = 0
+    def run(self, call: Callable[[], T], place: str = "") -> T:
+        """What the call gives; TransientErrors are waited out, until the last one, which is raised.
+
+        A `place` that nobody answered at to the last try is tried once from then on, until it answers: what needs it
+        fails at once, and is not waited for file by file.
+        """
+        down, failures = _unreachable.get(place), 0
+        if down and time.monotonic() < down.until:
+            raise down.again()
         while True:
+            began = time.monotonic()
             try:
-                return call()
+                made = call()
             except TransientError as error:
                 failures += 1
+                if place and error.code in UNANSWERED and (down or failures >= self.attempts):
+                    now_down = _remember(place, error, began)
+                    if down:
+                        raise now_down.again() from None
                 self.wait(failures, error)
+            else:
+                _unreachable.pop(place, None)
+                return made
 
     def wait(self, failures: int, error: TransientError) -> None:
         """Wait after so many failures in a row, at least as long as the other side asked; the last one is raised."""

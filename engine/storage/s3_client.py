@@ -73,7 +73,7 @@ class S3Client:
 
     def call(self, method: str, size: int = 0, **words: Any) -> Said:
         """What a request is answered, tried again where that may help; `size` is how many bytes it carries."""
-        return self.account.retry.run(lambda: self.once(method, size, **words))
+        return self.account.retry.run(lambda: self.once(method, size, **words), self.account.place)
 
     def once(self, method: str, size: int = 0, **words: Any) -> Said:
         """The same, sent one time."""

@@ -78,7 +78,7 @@ class SftpReader(io.RawIOBase):
         self._asked = self._given = self._size = 0
         self._rest = b""
         self._depth = 1
-        session.retry.run(self._ready)
+        session.retry.run(self._ready, session.login.place)
 
     def _ready(self) -> None:
         """Have it open, and some of it asked for."""
@@ -192,7 +192,7 @@ class SftpFile:
         self._buffer: list[bytes] = []
         self._buffered = self._end = self._sum = 0
         self._resumed = False
-        session.retry.run(self._ready)
+        session.retry.run(self._ready, session.login.place)
 
     def _ready(self) -> None:
         """Have it open, and everything sent again that a lost connection took with it."""

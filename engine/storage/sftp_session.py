@@ -66,7 +66,7 @@ class Session:
 
         So they must be such that doing them twice is the same as once.
         """
-        return self.retry.run(lambda: self.once(work, path))
+        return self.retry.run(lambda: self.once(work, path), self.login.place)
 
     def once(self, work: Work[T], path: str) -> T:
         """The same, tried once: TransientError where the connection was lost."""

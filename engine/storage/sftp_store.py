@@ -89,7 +89,7 @@ class SftpStore(FolderPublishing):
             return entries
 
         try:
-            return self._session.retry.run(listed)
+            return self._session.retry.run(listed, self._session.login.place)
         except MissingError:
             return []
 
@@ -210,7 +210,7 @@ class SftpStore(FolderPublishing):
                     raise StoreError("C104", message, "choose another path") from None
                 raise
 
-        self._session.retry.run(once)
+        self._session.retry.run(once, self._session.login.place)
 
     def move(self, path: str, target: str) -> None:
         """Move a file; a target that is there is never replaced (on a server that renames over, if it came first)."""

@@ -59,3 +59,22 @@ def test_a_reader_that_goes_away_has_the_unit_again(folder):
     again = engine(folder, "run", "s.yaml")
     assert again.returncode == 0
     assert len(again.stdout.splitlines()) >= 100_000  # the first files may have been written while somebody read
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, which Linux has")
+def test_what_stdout_is_written_to_takes_no_more(folder):
+    command = [sys.executable, "-m", "engine", "run", "s.yaml"]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            command, cwd=folder, stdout=full, stderr=subprocess.PIPE, env={**os.environ, "NO_COLOR": "1"}
+        )
+    said = done.stderr.decode()
+    assert done.returncode == 6, said
+    assert (
+        "[C103] `standard output` cannot be written: the disk is full (free space and run again: nothing is lost)"
+        in said
+    )
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    again = engine(folder, "run", "s.yaml")
+    assert (again.returncode, again.stdout) == (0, b'{"sku":"a","qty":1}\n{"sku":"c","qty":3}\n{"sku":"d","qty":4}\n')

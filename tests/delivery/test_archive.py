@@ -1,5 +1,6 @@
 """Archives on another connection, archived files that go away after a time, steps that are cut off."""
 
+import gzip
 import importlib.util
 import os
 from datetime import timedelta
@@ -259,6 +260,14 @@ def test_a_version_that_was_archived_under_another_name_goes_too(project):
     project.clock += timedelta(days=31)
     assert project.run().expired == 2
     assert project.tree("done") == {}
+
+
+def test_a_second_name_keeps_all_suffixes(project):
+    project.write(archive={"success": "done/{unit.name}"})
+    for content in (A, B):
+        project.put("a.csv.gz", gzip.compress(content.encode()))
+        project.run()
+    assert list(project.tree("done")) == ["a-2.csv.gz", "a.csv.gz"]
 
 
 # --- over a bucket -------------------------------------------------------------------------------------------

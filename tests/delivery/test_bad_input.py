@@ -33,6 +33,10 @@ ROOT = Path(__file__).parents[2]
 A, A_OUT = "sku,qty\na,1\nb,2\n", b'{"sku":"a","qty":"1"}\n{"sku":"b","qty":"2"}\n'
 OLD = 1_700_000_000
 LONG_AGO = datetime.fromtimestamp(OLD, UTC)
+NEXT = (
+    "next      failed: tried again by the next run, the file stays until then; mend it and run: engine run feed.yaml\n"
+)
+MEND = "next      mend what failed and run again: engine run feed.yaml\n"
 
 
 def beside(path):
@@ -265,7 +269,7 @@ def test_a_file_that_does_harm_fails_alone_and_is_done_when_it_is_delivered_agai
     code, told = project.run()
     told = re.sub(r"\d[\d,]+(?= packed)|(?<=\()[\d,]+(?=\))", "N", told.split("failed    in/", 1)[1])
     assert told == (
-        f"{name}: {said}\noutput    out/z.jsonl\nnext      mend what failed and run again: engine run feed.yaml\n"
+        f"{name}: {said}\noutput    out/z.jsonl\n{NEXT}"
         "exit      4 (rejects above the limit, or a unit refused or failed on its data)\n"
     )
     assert code == 4
@@ -361,7 +365,7 @@ def test_a_file_that_vanishes_between_listing_and_reading_fails_alone(project, a
         "failed    feed: 1 unit failed, 1 unit committed in T\nbooks     read 2 = written 2\n"
         f"failed    in/a.csv: [C101] `{away.show('in/a.csv')}` is not there (check the path)\n"
         f"output    {away.show('out/b.jsonl')}\n"
-        "next      mend what failed and run again: engine run feed.yaml\nexit      6 (source or sink unavailable)\n"
+        f"{NEXT}exit      6 (source or sink unavailable)\n"
     ))  # fmt: skip
     assert away.tree("out") == {"b.jsonl": A_OUT}
     away.put("in/a.csv", A)
@@ -415,7 +419,7 @@ def test_a_target_that_is_a_folder(project, away):
     }[away.kind]
     assert project.run() == (6, (
         f"{said[0]}\nbooks     read 2 = written 2\nfailed    in/a.csv: {said[1]}\noutput    {away.show('out/b.jsonl')}\n"
-        "next      mend what failed and run again: engine run feed.yaml\nexit      6 (source or sink unavailable)\n"
+        f"{NEXT if 'unit failed' in said[0] else MEND}exit      6 (source or sink unavailable)\n"
     ))  # fmt: skip
     assert away.tree("out") == {"a.jsonl/x": b"x", "b.jsonl": A_OUT}
     away.remove("out/a.jsonl/x")
@@ -458,7 +462,7 @@ def test_a_full_disk_under_what_waits_for_a_bucket(project, servers, tmp_path, m
         "failed    feed: 1 unit failed, 1 unit committed in T\nbooks     read 2 = written 2\n"
         "failed    in/a.csv: [C103] `.engine/stagings/.a.csv-c4868070bf23`.1.part.spools` cannot be written: the disk is full "
         f"(free space and run again: nothing is lost)\noutput    {place.show('out/b.jsonl')}\n"
-        "next      mend what failed and run again: engine run feed.yaml\nexit      6 (source or sink unavailable)\n"
+        f"{NEXT}exit      6 (source or sink unavailable)\n"
     )
     assert (code, place.place.left(), place.tree("out")) == (6, [], {"b.jsonl": A_OUT})
     assert list((project.folder / ".engine/stagings").iterdir()) == []
@@ -478,7 +482,7 @@ def test_an_output_that_another_program_holds(project, mounted):
     assert project.run() == (6, (
         "failed    feed: 1 unit committed, 1 unit held in T\nbooks     read 2 = written 2\n"
         "failed    in/a.csv: [C105] `out/a.jsonl` failed: Device or resource busy (run again)\noutput    out/b.jsonl\n"
-        "next      mend what failed and run again: engine run feed.yaml\nexit      6 (source or sink unavailable)\n"
+        f"{MEND}exit      6 (source or sink unavailable)\n"
     ))  # fmt: skip
     mounted.end(project.folder / "out/a.jsonl")
     assert here.tree("out")["a.jsonl"] == b"his"
@@ -512,8 +516,7 @@ def test_100_000_partitions_are_refused_before_they_are_a_burden(project, place)
         "failed    feed: 1 unit failed \nbooks     read 0 = written 0\n"
         "failed    in/a.csv: [D206] the unit has more than 10,000 partitions: `out/10000/a.jsonl` is one more "
         "(name fewer in `path`, or raise `limits.partitions`)\n"
-        "next      mend what failed and run again: engine run feed.yaml\n"
-        "exit      4 (rejects above the limit, or a unit refused or failed on its data)\n"
+        f"{NEXT}exit      4 (rejects above the limit, or a unit refused or failed on its data)\n"
     )
     assert code == 4
     assert peak < (150 if place.kind == "s3" else 100)

@@ -1,6 +1,7 @@
 """What goes wrong between two steps, or between two runs: nothing is lost, published in part, or stuck."""
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -463,10 +464,7 @@ def test_an_output_that_is_lost_with_its_source_is_held_and_said(project, monkey
 
 def test_what_was_piped_in_and_lost_is_not_replaced_by_what_comes_next(project, monkeypatch):
     def pipe(text):
-        read, write = os.pipe()
-        os.write(write, text.encode())
-        os.close(write)
-        monkeypatch.setattr("sys.stdin", os.fdopen(read))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
     project.write(source="stdin", parser="csv", sink={"type": "files", "path": "out/{unit.stem}.jsonl"})
     pipe(B)

@@ -37,6 +37,14 @@ def manifest(project):
 # --- partitions and rolls
 
 
+def test_a_value_of_blanks_alone_names_no_partition(project):
+    parted(project)
+    project.put("a.csv", "sku,qty,region\na,1, \nb,2,\u00a0\nc,3, x \n")
+    project.run()
+    assert [each["errors"][0]["code"] for each in project.rejects()] == ["R303", "R303"]
+    assert list(files(project)) == ["%20x%20/a.jsonl"]
+
+
 def parted(project, **more):
     sink = {"type": "files", "path": "out/{record.region}/{unit.stem}.jsonl", **more}
     project.write(mapping=FIELDS, sink=sink)
@@ -461,6 +469,14 @@ def test_rejects_as_they_came_with_what_is_wrong(project):
     assert (rows[2]["sku"], rows[2]["__raw"]) == ("", "c,3")
 
 
+def test_columns_of_rejects_as_they_came_are_those_of_the_header(project):
+    reported(project, path="bad/{unit.stem}.csv", columns="original_and_errors")
+    project.put("b.csv", "sku,qty,region\na,1,north\nc,3\n")
+    project.run()
+    heads = [data.splitlines()[0] for data in project.tree("bad").values()]
+    assert heads == [b"sku,qty,region,__line,__errors,__raw"] * 2
+
+
 def test_rejects_as_json_with_chosen_columns(project):
     reported(project, path="bad/{unit.stem}.jsonl", columns=["line", "qty", "code"])
     assert lines(project.tree("bad")["a.jsonl"]) == [
@@ -496,6 +512,12 @@ def test_a_report_that_cannot_hold_any_reject_fails_the_unit(project):
         "help": "choose another formatter, or other `columns`",
     }
     assert project.tree("out") == {}
+
+
+def test_a_report_whose_columns_have_no_types_does_not_check(project):
+    with pytest.raises(SpecError) as raised:
+        reported(project, path="bad/{unit.stem}.parquet")
+    assert [each.code for each in raised.value.problems] == ["M332"]
 
 
 def test_a_refused_unit_has_its_report_too_and_the_next_version_takes_it_away(project):

@@ -1,6 +1,7 @@
 """What formatters make that no bytes of a case can say: Parquet's columns, documents that every reader takes, roots."""
 
 import io
+import os
 import resource
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -226,6 +227,24 @@ def test_xml_names_that_are_none(options):
     with pytest.raises(OptionError) as raised:
         Xml(**options)
     assert raised.value.code == "S209"
+
+
+def test_counted_records_that_wait_hold_no_handle():
+    def handles():
+        return len(os.listdir("/proc/self/fd"))
+
+    formatter = Json(wrap=Wrap.parse({"n": "$count", "rows": "$records"}))
+    before, encoders = handles(), [formatter.encoder((), ROOTS) for _ in range(20)]
+    for encoder in encoders * 2:
+        encoder.body([{"a": "x" * 70_000}])
+        encoder.park()
+    assert handles() == before
+    folders = [encoder._folder.name for encoder in encoders]
+    text = b'{"a":"' + b"x" * 70_000 + b'"}'
+    assert b"".join(encoders[0].ending()) == b'{"n":2,"rows":[' + text + b"," + text + b"]}\n"
+    for encoder in encoders[1:]:
+        encoder.abandon()
+    assert [os.path.exists(folder) for folder in folders] == [False] * 20
 
 
 def test_wraps_see_the_unit_the_run_and_the_variables():

@@ -1,16 +1,19 @@
 """Texts in other encodings: what is read, and that every place is one of the file as it is."""
 
 import codecs
+import io
 from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.delivery.rejects import RAW_KEPT, RAW_WHOLE, raw_of
 from engine.errors import UnitError
 from engine.kinds import Limits
 from engine.parsers import _lines
 from engine.parsers._encodings import Encoding
+from engine.parsers._input import batches_of
 from engine.parsers.csv import Csv
 from engine.parsers.jsonl import Jsonl
 from engine.parsers.text import Text
@@ -94,6 +97,28 @@ def test_another_encoding_than_is_said(read, name, data, message, help, size):
     with pytest.raises(UnitError) as raised:
         read(Csv(encoding=name), data, size=size)
     assert (raised.value.code, raised.value.message, raised.value.help) == ("R125", message, help)
+
+
+@pytest.mark.parametrize("name", ["cp1252", "utf-16", "utf-8"])
+def test_raw_text_of_a_reject_is_decoded(name):
+    data = "a,b\nä€,1\nö\n".encode(name)
+    (batch,) = batches_of(Csv(encoding=name), io.BytesIO(data), "", Limits())
+    place = batch.place(1)
+    assert (raw_of(place), place.raw) == ({"raw": "ö"}, "ö".encode("utf-16-le" if name == "utf-16" else name))
+    assert data[place.offset : place.offset + place.size] == place.raw
+
+
+def test_raw_bytes_of_a_reject_that_are_no_text_are_kept():
+    (batch,) = batches_of(Csv(encoding="cp1252"), io.BytesIO(b"a\n\xe4\x81\n"), "", Limits())
+    assert raw_of(batch.place(0)) == {"raw_base64": "5IE="}
+
+
+def test_raw_text_that_is_cut_ends_with_a_whole_character():
+    data = ("a,b\nx" + "ä" * RAW_WHOLE + "\n").encode("cp1252")
+    (batch,) = batches_of(Csv(encoding="cp1252"), io.BytesIO(data), "", Limits())
+    made = raw_of(batch.place(0))
+    assert made["raw"] == "x" + "ä" * (RAW_KEPT // 2 - 1)
+    assert made["raw_bytes"] == RAW_WHOLE + 1
 
 
 def test_a_record_over_the_limit_keeps_its_place_and_no_more(read, monkeypatch):

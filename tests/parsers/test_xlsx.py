@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import OptionError, UnitError
 from engine.kinds import Limits
+from engine.parsers._headers import Header
 from engine.parsers.xlsx import Xlsx
 
 openpyxl = pytest.importorskip("openpyxl", reason="pip install 'pipeline-engine[xlsx]'")
@@ -53,7 +54,6 @@ CELLS = [
     (datetime(2024, 1, 31), "dd.mm.yyyy hh:mm", "2024-01-31 00:00:00", datetime(2024, 1, 31)),
     (time(10, 20), "hh:mm", "10:20:00", "10:20:00"),
     (timedelta(hours=30, minutes=5), "[hh]:mm", "30:05:00", "30:05:00"),
-    ("=1+1", None, "", None),
 ]  # fmt: skip
 
 
@@ -70,8 +70,8 @@ def test_rows(read):
     cells = {"A1": "Title", "A3": " a ", "C3": "c", "A4": "1", "C4": "2", "A6": "3", "A7": "4", "B7": "?", "C8": "#N/A"}
     data = book(("Notes", {}), ("S", {**cells, "A9": "m", "E9": "", "D10": "x"}))
     expected = [
-        {"a": "1", "c": "2"}, {"a": "3", "c": ""}, ("R110", 3, 7, 0, b""), ("R109", 4, 8, 0, b""),
-        {"a": "m", "c": ""}, ("R110", 6, 10, 0, b""),
+        {"a": "1", "c": "2"}, {"a": "3", "c": ""}, ("R110", 3, 7, 0, b"4\t?"), ("R109", 4, 8, 0, b"\t\t#N/A"),
+        {"a": "m", "c": ""}, ("R110", 6, 10, 0, b"\t\t\tx"),
     ]  # fmt: skip
     assert read(Xlsx(sheet="S", skip=2), data) == expected
     assert read(Xlsx(sheet=2, skip=2), data, size=1000) == expected
@@ -84,12 +84,44 @@ def test_rows(read):
 
 
 def test_rejects_in_whole_texts():
-    data = book(("S", {"A1": "a", "A2": "#DIV/0!", "A3": "x", "AB3": "y"}))
+    data = book(("S", {"A1": "a", "A2": "#DIV/0!", "A3": "x", "AB3": "y", "A4": "=1+1"}))
     values = [value for batch in Xlsx().batches(io.BytesIO(data), Limits()) for value in batch.values]
     assert [(value.code, value.message) for value in values] == [
         ("R109", "the cell A2 is an error: #DIV/0!"),
         ("R110", "the cell AB3 has a value, and its column no name"),
+        ("R109", "the cell A4 has a formula without a value: open and save the file in a spreadsheet program"),
     ]
+
+
+def test_a_rejected_row_is_shown_as_its_cells(read):
+    cells = {"A1": "a", "B1": "b", "C1": "c", "D1": "d", "A2": "x", "B2": (7.5, "0.00"), "C2": True, "D2": "#N/A"}
+    data = book(("S", cells))
+    assert read(Xlsx(), data) == [("R109", 1, 2, 0, b"x\t7.50\tTRUE\t#N/A")]
+    assert read(Xlsx(cells="typed"), data) == [("R109", 1, 2, 0, b"x\t7.5\tTRUE\t#N/A")]
+
+
+def test_a_formula_whose_value_is_an_empty_text_is_blank(read):
+    data = book(("S", {"A1": "a", "B1": "b", "A2": "=1+1", "B2": "x"}))
+    page = zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml")
+    data = with_member(data, "xl/worksheets/sheet1.xml", page.replace(b'<c r="A2"', b'<c r="A2" t="str"'))
+    assert read(Xlsx(), data) == [{"a": "", "b": "x"}]
+
+
+def test_names_are_told_whatever_the_first_rows_are():
+    data = book(("S", {"A1": "a", "C1": "c", "A2": "#N/A", "A3": "x"}))
+    (batch,) = Xlsx().batches(io.BytesIO(data), Limits())
+    assert list(batch.names) == ["a", "", "c"]
+    assert len(batch.head(1)) == 1
+    assert batch.head(1).place(0).line == 2
+
+
+def test_a_header_that_breaks_its_contract(read):
+    data = book(("S", {"A1": "a", "C1": "c"}))
+    with pytest.raises(UnitError) as raised:
+        read(Xlsx(header=Header(require=["a", "b"], allow_extra=False)), data)
+    expected = "the header breaks its contract: `b` missing; `c` not expected"
+    assert (raised.value.code, raised.value.message) == ("R123", expected)
+    assert read(Xlsx(header=Header(require=["a"], optional=["b"])), data) == []
 
 
 def test_files_that_are_refused(read):
@@ -98,7 +130,28 @@ def test_files_that_are_refused(read):
         (Xlsx(), data, "R122", "the header names `a` twice", "give each column a name of its own"),
         (Xlsx(sheet="U"), data, "R128", "the spreadsheet has no sheet `U`", "it has `S`, `T`"),
         (Xlsx(sheet=3), data, "R128", "the spreadsheet has no sheet `3`", "it has `S`, `T`"),
-        (Xlsx(), b"a,b\n", "R128", "the file is no `.xlsx` spreadsheet: it is none", "save it as `.xlsx`, without a password"),
+        (
+            Xlsx(sheet="Prics"), book(("Prices", {}), ("T", {})), "R128", "the spreadsheet has no sheet `Prics`",
+            "did you mean `Prices`? it has `Prices`, `T`",
+        ),
+        *(
+            (Xlsx(), given, "R128", f"the file is no `.xlsx` spreadsheet: {found}", "save it as `.xlsx`, without a password")
+            for given, found in (
+                (b"", "it is empty"),
+                (b"a,b\n", "it is text, which begins with `a,b\\n`"),
+                (b"\x1f\x8b\x08", "it is compressed (gzip), which its name does not say"),
+                (b"%PDF-1.7", "it is a PDF"),
+                (b"\n<html>", "it is a page of HTML"),
+                (b"<a/>", "it is XML"),
+                (b'{"a": 1}', "it is JSON"),
+                (bytes(5), "it begins with the bytes 00 00 00 00"),
+            )
+        ),
+        (
+            Xlsx(), b"\x05Marie" + b" " * 159, "R128",
+            "the file is no `.xlsx` spreadsheet: it is the `~$` file that a program keeps beside one that is open",
+            'leave such files out: `exclude: ["**/~$*"]` on the source',
+        ),
         (
             Xlsx(), b"\xd0\xcf\x11\xe0" + bytes(99), "R128",
             "the file is no `.xlsx` spreadsheet: it is of the old kind (`.xls`), or encrypted",

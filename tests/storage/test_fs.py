@@ -1,9 +1,11 @@
 """The `fs` connection, and how every network connection tries again."""
 
+import os
+
 import pytest
 
 from engine.errors import OptionError, StoreError, TransientError
-from engine.hidden import Secret
+from engine.hidden import Secret, hidden
 from engine.storage import retries
 from engine.storage.fs import Fs
 from engine.storage.fs_facts import etag_of, mtime_of
@@ -78,6 +80,58 @@ def test_what_a_protocol_says_never_shows_an_option(monkeypatch):
     error = refusal(lambda: store.stat("a"))
     assert error.message == "`memory://a` is refused by its server: RuntimeError: login with *** failed"
     assert "hunter2" not in f"{store.address} {store.where('a')} {store._connection!r}"
+
+
+def test_an_address_tells_where_and_never_who():
+    options = {"host": "feeds:hunter2@ftp.example.com", "port": 2121, "endpoint_url": "https://u:hun/ter2@h:9/p?sig=1"}
+    store = Fs(protocol="memory", base="drop", options=hidden(options)).store("")
+    assert store.address == {
+        "type": "fs", "protocol": "memory", "base": "drop", "host": "ftp.example.com", "port": "2121",
+        "endpoint_url": "https://h:9/p",
+    }  # fmt: skip
+    assert store.where("a.csv") == "memory://ftp.example.com:2121:https://h:9/p/drop/a.csv"
+    places = [{"host": "h", "port": 1}, {"host": "h", "port": 2}, {"account_name": "a"}, {"account_name": "b"}, {}]
+    assert len({Fs(protocol="memory", options=each).store("").where("x") for each in places}) == len(places)
+
+
+def test_a_protocol_repeats_no_part_of_a_login(monkeypatch):
+    def failing(protocol, options):
+        raise RuntimeError(f"no {options['host'].reveal()}: hunter2 hunter%2F3 12345678 deep-one")
+
+    options = {
+        "host": "feeds:hunter2@ftp.example.com",
+        "password": "hunter/3",
+        "pin": 12345678,
+        "x": [{"y": "deep-one"}],
+    }
+    store = Fs(protocol="memory", options=hidden(options)).store("")
+    monkeypatch.setattr("engine.storage.fs.filesystem", failing)
+    assert refusal(lambda: store.stat("a")).message == (
+        "`memory://a` is refused by its server: RuntimeError: no ***:***@ftp.example.com: *** *** *** ***"
+    )
+
+
+def handles():
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_files_that_are_parked_hold_no_handle(tmp_path):
+    store = Fs(protocol="memory", base=f"drop-{tmp_path.name}").store("")
+    store.stat("a")
+    staging = store.staging("", ".u.1.part", str(tmp_path / "stagings/.u.1.part"))
+    before, files = handles(), [staging.open(f"{number}.csv") for number in range(20)]
+    for file in files * 2:
+        file.write(b"x" * 70_000)
+        file.park()
+    assert handles() == before
+    for file in files[:10]:
+        file.close()
+    assert store.stat(staging.details("9.csv")["staged"]).size == 140_000
+    assert len(os.listdir(tmp_path / "stagings/.u.1.part.spools")) == 10
+    files[10].abandon()
+    store.discard(staging.address())
+    assert os.listdir(tmp_path / "stagings") == []
+    assert handles() == before
 
 
 def test_facts_of_protocols():

@@ -463,6 +463,21 @@ def test_nothing_is_seen_before_it_is_published(place, root):
     assert names(store, f"{root}/**/*") == [path]
 
 
+def test_a_new_output_replaces_nothing(place, root):
+    store, path = place.store(), f"{root}/a.csv"
+    staging, output = stage(store, path, b"new", place.folder)
+    place.put(path, b"theirs")
+    with pytest.raises(StoreError) as raised:
+        store.publish({**output, "new": True})
+    assert raised.value.code == "D307"
+    assert read(store, path) == b"theirs"
+    store.remove(path, store.stat(path))
+    store.publish({**output, "new": True})
+    store.publish({**output, "new": True})  # done before is fine
+    assert read(store, path) == b"new"
+    store.discard(staging.address())
+
+
 def test_over_what_stands_there(place, root):
     store, path = place.store(), f"{root}/a.csv"
     write(store, path, b"old" * 100, place.folder)
