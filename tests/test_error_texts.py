@@ -654,15 +654,15 @@ def test_a_header_without_one_column_is_said(capsys):
 def test_a_header_without_columns_is_said_for_each_file_whatever_its_first_rows_are(capsys):
     for name in "abcd":
         write(f"in/{name}.csv", "id,x\nA-1,1\nA-2\n")
-    write("spec.yaml", QTY.replace("id: id", "id: id, no: no"))
+    write("spec.yaml", QTY.replace("id: id", "id: id, sku: sku"))
     assert main(["run", "spec.yaml", "--report", "report.json"]) == 0
     shown = capsys.readouterr().err
-    assert "missing   `no`, `qty` are read by the mapping, the header of in/a.csv has not got them\n" in shown
+    assert "missing   `sku`, `qty` are read by the mapping, the header of in/a.csv has not got them\n" in shown
     assert "the header of in/c.csv" in shown
     assert "the header of in/d.csv" not in shown
     assert "          and 1 more file\n" in shown
     missing = json.loads(Path("report.json").read_text())["missing"]
-    assert missing[:2] == [{"unit": "in/a.csv", "column": "no"}, {"unit": "in/a.csv", "column": "qty"}]
+    assert missing[:2] == [{"unit": "in/a.csv", "column": "sku"}, {"unit": "in/a.csv", "column": "qty"}]
     assert len(missing) == 8
 
 

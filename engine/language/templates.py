@@ -51,7 +51,7 @@ _CODES: Final = frozenset("%Y%m%d%H%M%S%j%y")
 _CODE: Final = re.compile(r"%(.?)")
 _KEPT: Final = frozenset(" ._@+=,-")
 
-_STRAY: Final = re.compile(r"\{([^{}/]*)\}?")
+_STRAY: Final = re.compile(r"(?<!\$)\{([^{}/]*)\}?")
 
 RUN_ROOTS: Final = ("unit", "run", "vars")
 """The roots of what is written once a unit."""

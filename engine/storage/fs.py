@@ -64,7 +64,7 @@ class Fs(Network):
     this machine, to another protocol, or runs code. Paths start at `base` and do not leave it.
 
     **Reading** takes ranges of 8 MiB, one ahead, and is taken up where it broke; that a file is replaced meanwhile is
-    noticed where the store tells an ETag or a time of change. **Writing** keeps an output in the folder of the state and
+    noticed where the store tells an ETag or a time of change. **Writing** keeps an output in the state's folder and
     sends it when it is closed. **Publishing** moves the file to its place as the protocol can: `ftp`, `smb`
     and `webdav` rename it; object stores (`gcs`, `abfs`) copy it, and their readers see the whole object or none. On
     another protocol a reader may see a copy that is not yet whole: use `s3`, `sftp` or `local` where that matters. No

@@ -388,3 +388,70 @@ def test_progress_says_records_rate_bytes_rejects_and_what_is_left():
     assert progress_line(attempt) == "in/a.csv: 20,000 records, 10,000/s, 1.0 of 2.0 MB, 3 rejects, 2 s left"
     attempt.unit = Unit("stdin", Stat("stdin", -1, 0), {})
     assert progress_line(attempt) == "stdin: 20,000 records, 10,000/s, 1.0 MB, 3 rejects"
+
+
+def test_a_folder_without_files_is_said(engine, project):
+    (project / "none.yaml").write_text(SPEC.replace("path: in/*.csv", "path: nope/*.csv"))
+    said = engine("run", "none.yaml")
+    assert (said.returncode, said.stderr.splitlines()[1:]) == (0, [
+        "source    no file matches `nope/*.csv`",
+        "books     read 0 = written 0",
+        "next      nothing to do until a file is there; if one should be, look at the source's path",
+    ])  # fmt: skip
+    (project / "none.yaml").write_text(SPEC.replace("path: in/*.csv", "path: in/*.csv, min_age: 400d, exclude: [x]"))
+    assert engine("run", "none.yaml").stderr.splitlines()[1] == (
+        "source    no file matches `in/*.csv` and has not changed for 400d, but for those that `exclude` leaves out"
+    )
+    engine("run", "stock.yaml")
+    assert "no file matches" not in engine("run", "stock.yaml").stderr
+
+
+def test_the_advice_of_a_trial_of_all_units(engine):
+    said = engine("run", "stock.yaml", "--full-refresh", "--dry-run").stderr
+    assert said.splitlines()[-1] == "next      look at what it made; to do it for good: engine run stock.yaml --full-refresh"
+
+
+SEVERAL = """\
+source: {type: files, path: in/*.csv}
+mapping: {fields: {sku: sku, qty: {source: qty, resolver: int}}}
+sinks:
+  - {type: files, name: few, path: "out/few/{record.sku}/{unit.stem}.jsonl", when: qty < 6}
+  - {type: files, name: many, path: "out/many/{unit.stem}.jsonl", when: otherwise}
+rejects: {path: "refused/{unit.stem}.csv"}
+"""
+
+
+def test_the_summary_of_several_sinks(engine, project):
+    """Each has its counts, the list of the files that one has is none of them, the report of rejects has its place."""
+    (project / "several.yaml").write_text(SEVERAL)
+    lines = engine("run", "several.yaml", "--report", "report.json").stderr.splitlines()
+    assert lines[1:4] == ["books     read 3 = written 2 + rejected 1", "sinks     few: written 1", "          many: written 1"]
+    assert lines[5] == "output    out/ (2 files)"
+    assert lines[6].startswith("rejected  .engine/rejects/")
+    assert lines[7] == "reported  refused/a.csv"
+    report = json.loads((project / "report.json").read_text())
+    jsonschema.validate(report, REPORT_SCHEMA)
+    assert report["units"][0]["rejects_report"] == "refused/a.csv"
+
+
+def test_a_failed_unit_shows_no_rejects_of_an_older_version(engine, project):
+    (project / "several.yaml").write_text(SEVERAL)
+    engine("run", "several.yaml")
+    (project / "in" / "a.csv").write_text(ROWS + '"open')
+    said = engine("run", "several.yaml", "--json")
+    unit = json.loads(said.stdout)["units"][0]
+    assert (unit["status"], unit["rejects_path"], unit["rejects_report"]) == ("failed", None, None)
+    assert "rejected  " not in said.stderr
+    assert said.stderr.splitlines()[-2] == (
+        "next      failed: tried again by the next run, the file stays until then; mend it and run: engine run several.yaml"
+    )
+
+
+def test_a_run_that_only_archives_says_so(engine, project):
+    (project / "arch.yaml").write_text(SPEC + 'archive: {success: "done/{unit.name}", partial: "done/{unit.name}"}\n')
+    (project / "done").write_text("in the way")
+    assert engine("run", "arch.yaml").returncode == 6
+    (project / "done").unlink()
+    said = engine("run", "arch.yaml")
+    assert (said.returncode, said.stderr.splitlines()[1]) == (0, "archived  1 file that an earlier run had to leave")
+    assert (project / "done" / "a.csv").exists()

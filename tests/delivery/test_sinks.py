@@ -3,13 +3,14 @@
 import csv
 import io
 import json
-from xml.etree import ElementTree
 
 import pytest
-from .conftest import codes, statuses
+from lxml import etree
 
 from engine.errors import BooksError, SpecError
 from engine.spec.compile import load
+
+from .conftest import codes, statuses
 
 ROWS = "sku,qty,region\na,1,north\nb,20,south\nc,3,north\nd,x,south\ne,50,\n"
 FIELDS = {
@@ -118,7 +119,7 @@ def test_a_field_never_leads_out_of_the_folder(project):
     report = project.run()
     assert report.exit_code == 0
     names = sorted(files(project))
-    assert names == [" /a.jsonl", "%2E.%2F..%2Fetc/a.jsonl", "%2E./a.jsonl", "%2Fabs/a.jsonl", "a%2Fb/a.jsonl",
+    assert names == ["%2E.%2F..%2Fetc/a.jsonl", "%2E./a.jsonl", "%2Fabs/a.jsonl", "a%2Fb/a.jsonl",
                      "new%0Aline/a.jsonl"]  # fmt: skip
 
 
@@ -493,7 +494,7 @@ def test_no_reject_is_missing_from_a_report_that_cannot_hold_it(project):
     records = [{"sku": "a", "qty": 1}, {"sku": "\x01", "qty": "x"}, {"unit price": "\x02", "l": [[1]]}, {"l": [[1]]}]
     project.put("a.jsonl", "".join(json.dumps(each) + "\n" for each in records))
     assert str(project.run().books) == "read 4 = written 1 + rejected 3"
-    root = ElementTree.fromstring(project.tree("bad")["a.xml"])
+    root = etree.fromstring(project.tree("bad")["a.xml"])
     assert [{each.tag: each.text for each in record if each.tag != "__errors"} for record in root] == [
         {"sku": "\ufffd", "qty": "x", "__line": "2"},
         {"__line": "3", "__raw": '{"unit price":"\ufffd","l":[[1]]}'},
@@ -517,7 +518,7 @@ def test_a_report_that_cannot_hold_any_reject_fails_the_unit(project):
 def test_a_report_whose_columns_have_no_types_does_not_check(project):
     with pytest.raises(SpecError) as raised:
         reported(project, path="bad/{unit.stem}.parquet")
-    assert [each.code for each in raised.value.problems] == ["M332"]
+    assert [each.code for each in raised.value.problems if each.level == "error"] == ["M332"]
 
 
 def test_a_refused_unit_has_its_report_too_and_the_next_version_takes_it_away(project):
