@@ -14,12 +14,13 @@ from typing import Annotated, Any, BinaryIO, Final, TypeVar, cast
 from urllib.parse import quote
 
 from engine.errors import EngineError, OptionError, StoreError
-from engine.hidden import Secret, revealed
+from engine.hidden import revealed
 from engine.kinds import Staged, Stat, Store
 from engine.registry import Doc, component
 from engine.storage import globs
 from engine.storage.fs_facts import etag_of, mtime_of
 from engine.storage.fs_files import FsFile, FsStaging, files_below, filesystem, forget, move, removed
+from engine.storage.fs_options import NAMING, secrets_in, without_login
 from engine.storage.ranges import RangedFile
 from engine.storage.refusals import lost, not_there, not_whole, refused, silent, store_error
 from engine.storage.retries import Network, Retry
@@ -37,13 +38,8 @@ INWARD: Final = frozenset({
 })  # fmt: skip
 """Protocols that lead to this machine, to whatever their options name, or run code."""
 CHAINS: Final = ("fo", "fs", "target_protocol", "target_options", "remote_protocol", "remote_options")
-NAMING: Final = ("host", "port", "account_name", "project", "endpoint_url", "repo", "share")
-"""Options that say where files are, of whichever protocol."""
 MARK: Final = ".staging"
-SHORT: Final = 1000
-"""A number from which it may be a password."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
-_LOGIN: Final = re.compile(r"(?<=//).*@|^[^/]*@")
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 
 
@@ -112,7 +108,7 @@ class FsStore(FolderPublishing):
     def _named(self) -> dict[str, str]:
         """The options that say where it is, without a login."""
         options = self._connection.options
-        return {name: _without_login(revealed(options[name])) for name in NAMING if name in options}
+        return {name: without_login(revealed(options[name])) for name in NAMING if name in options}
 
     def where(self, path: str) -> str:
         """The protocol, all that says where it is, and the path."""
@@ -161,7 +157,9 @@ class FsStore(FolderPublishing):
 
     def _masked(self, text: str) -> str:
         """A text without what the options hide, as it is or as a URL holds it, and short."""
-        secrets = {form for each in _secrets(self._connection.options) for form in (each, quote(each, ""), quote(each))}
+        secrets = {
+            form for each in secrets_in(self._connection.options) for form in (each, quote(each, ""), quote(each))
+        }
         for secret in sorted(secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
         return " ".join(text.split())[:200]
@@ -302,27 +300,3 @@ class FsStore(FolderPublishing):
                 self._ask(path, lambda fs, each=each: removed(fs, each))  # type: ignore[misc]
             with suppress(StoreError):  # where folders are real
                 self._ask(path, lambda fs: fs.rm(full, recursive=True) if fs.isdir(full) else None)
-
-
-def _without_login(text: str) -> str:
-    """A machine or a URL without user, password and query."""
-    return _LOGIN.sub("", text).partition("?")[0]
-
-
-def _secrets(value: Any) -> Iterator[str]:
-    """Every hidden text in some options, and each number that may be one."""
-    if isinstance(value, Mapping):
-        for name, each in value.items():
-            if name not in NAMING:
-                yield from _secrets(each)
-            else:
-                yield from (
-                    part for part in re.split("[:@/?]+", revealed(each)) if part not in _without_login(revealed(each))
-                )
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _secrets(each)
-    elif isinstance(value, Secret) and value.reveal():
-        yield value.reveal()
-    elif isinstance(value, int) and value >= SHORT:
-        yield str(value)

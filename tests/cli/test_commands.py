@@ -408,7 +408,10 @@ def test_a_folder_without_files_is_said(engine, project):
 
 def test_the_advice_of_a_trial_of_all_units(engine):
     said = engine("run", "stock.yaml", "--full-refresh", "--dry-run").stderr
-    assert said.splitlines()[-1] == "next      look at what it made; to do it for good: engine run stock.yaml --full-refresh"
+    assert (
+        said.splitlines()[-1]
+        == "next      look at what it made; to do it for good: engine run stock.yaml --full-refresh"
+    )
 
 
 SEVERAL = """\
@@ -425,7 +428,11 @@ def test_the_summary_of_several_sinks(engine, project):
     """Each has its counts, the list of the files that one has is none of them, the report of rejects has its place."""
     (project / "several.yaml").write_text(SEVERAL)
     lines = engine("run", "several.yaml", "--report", "report.json").stderr.splitlines()
-    assert lines[1:4] == ["books     read 3 = written 2 + rejected 1", "sinks     few: written 1", "          many: written 1"]
+    assert lines[1:4] == [
+        "books     read 3 = written 2 + rejected 1",
+        "sinks     few: written 1",
+        "          many: written 1",
+    ]
     assert lines[5] == "output    out/ (2 files)"
     assert lines[6].startswith("rejected  .engine/rejects/")
     assert lines[7] == "reported  refused/a.csv"

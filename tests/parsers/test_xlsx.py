@@ -8,10 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from engine.errors import OptionError, UnitError
+from engine.errors import OptionError, SpecError, UnitError
 from engine.kinds import Limits
 from engine.parsers._headers import Header
 from engine.parsers.xlsx import Xlsx
+from engine.spec.compile import load
 
 openpyxl = pytest.importorskip("openpyxl", reason="pip install 'pipeline-engine[xlsx]'")
 
@@ -219,3 +220,19 @@ def test_a_library_that_is_missing(monkeypatch):
         "the parser `xlsx` needs a library",
         "pip install 'pipeline-engine[xlsx]'",
     )
+
+
+def test_a_sample_without_the_sheet_is_said_at_the_sheet(tmp_path):
+    (tmp_path / "p.xlsx").write_bytes(book(("Prices", {"A1": "a"}), ("Notes", {})))
+    spec = tmp_path / "p.yaml"
+    spec.write_text(
+        "source: {type: files, path: '*.xlsx'}\nparser: {type: xlsx, sheet: Prics}\nsample: p.xlsx\n"
+        "mapping: {fields: {a: a}}\nsink: {type: files, path: 'out/{unit.stem}.jsonl'}\n"
+    )
+    with pytest.raises(SpecError) as raised:
+        load(str(spec))
+    (problem,) = raised.value.problems
+    assert (problem.code, problem.line, problem.column, problem.message, problem.help) == (
+        "S313", 2, 29, "the sample cannot be read: the spreadsheet has no sheet `Prics`",
+        "did you mean `Prices`? it has `Prices`, `Notes`",
+    )  # fmt: skip
