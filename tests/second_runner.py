@@ -650,7 +650,7 @@ def judge_steps(desk: Desk, name: str, group: dict[str, Any]) -> None:
     desk.tally.cases[desk.tally.folder] -= "check" not in group
     desk.check(spec, group)
     if "columns" in group:
-        desk.tally.ask("columns", group["columns"], lambda: list(plan_of(spec).columns))
+        desk.tally.ask("columns", group["columns"], lambda: list(plan_of(spec).sinks[0].columns))
     unseen = names_a_run(group["steps"])
     plain = {key: part for key, part in group.items() if key not in ("texts", "sample")}
     lines = spec_of(desk.folder(), plain, {"steps": value_of(group["steps"])})

@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_spec_arguments(parser)
     parser.add_argument(
-        "--connect", action="store_true", help="reach every connection too: log in, list what is read, publish and remove a probe"
+        "--connect", action="store_true", help="reach every connection too: log in, list, publish and remove a probe"
     )
     parser.add_argument("--json", action="store_true", help="print the problems as JSON to stdout")
 

@@ -8,10 +8,10 @@ from typing import Any
 from engine.cli.console import out, out_json, say_problems
 from engine.cli.graph import as_mermaid, as_text, graph_of
 from engine.cli.spec_arguments import add_spec_arguments, given_values
+from engine.hidden import Secret
 from engine.plan import Plan
 from engine.spec.compile import load
 from engine.spec.project import pipelines_in
-from engine.hidden import Secret
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

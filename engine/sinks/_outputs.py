@@ -1,4 +1,4 @@
-"""Files being written: encoded, packed and hashed as they go; one after the other where they roll, one for each path."""
+"""Files being written: encoded, packed and hashed as they go; one for each path, one after the other as they roll."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from engine.errors import EngineError, SpecError
 from engine.hidden import hidden
-from engine.kinds import Connection, Limits, Needs, Parser, Sink, Source
+from engine.kinds import Connection, Limits, Needs, Sink, Source
 from engine.language.scopes import Known, Scope, vars_shape
 from engine.language.shapes import Shape
 from engine.options import INVALID, Pointer, build_component, convert
@@ -78,20 +78,14 @@ class Compiler:
 
     def plan(self) -> Plan | None:
         """The plan; None where a part is missing (the problems say which)."""
-        source = self._component("source")
-        if "source" not in self.doc:
-            help = "say where records come from: `source: {type: files, path: ..}`"
-            self.problems("S202", (), "`source` is missing in a spec", help)
+        source = self._source()
         places = places_of(self.doc, self.problems)
         parser = self._parser(source)
         limits = self._settings("limits", LimitOptions)
         archive = self._settings("archive", ArchiveOptions)
-        reading = Limits() if limits is INVALID else limits.reading
-        lookups = self._lookups(reading)
+        lookups = self._lookups(reading := Limits() if limits is INVALID else limits.reading)
         steps, steps_doc = build_steps(self._with_mapping(), (), self.found, self.vars.types)
-        shape = Shape()
-        if INVALID not in (source, parser):
-            shape = self._shape(parser, needs_of(plain(steps)), source, reading)
+        shape = self._shape(parser, needs_of(plain(steps)), source, reading)
         steps, behind = check_steps(steps, self._scope(shape, lookups), self.problems)
         built = [build_outlet(said, at, self, behind, steps) for at, said in places]
         report = build_reject_report(self.doc.get("rejects"), self)
@@ -102,14 +96,14 @@ class Compiler:
         written = [*sinks, *([report] if report else [])]
         all_steps = [*steps, *(step for each in sinks for step in each.steps)]
         check_slots(source, written, archive, made, self.vars.types, self.problems)
+        check_messages(all_steps, self.vars.types, self.problems)
         if INVALID in (source, parser, limits, archive) or not places or None in built:
             return None
         needs = needs_of(plain(steps), [(each.outlet.when, each.outlet.steps) for each in sinks])
-        parser = parser.bound(Needs(lists=needs.lists) if report else needs)
+        parser = parser.bound(Needs(lists=needs.lists) if report else needs)  # a report shows the whole record
         end = self.end(("source",), source)
         archive_end = self.end(("archive",), archive) if archive.connection else None
         self._refuse_interpolation(steps_doc, sinks)
-        check_messages(all_steps, self.vars.types, self.problems)
         check_secrets(self.vars.secret, source, written, archive, made, all_steps, self.problems)
         check_places(source, written, archive, (end, archive_end or end), self.problems)
         check_ends(source, parser, written, archive, self.problems)
@@ -152,6 +146,12 @@ class Compiler:
 
     def _component(self, kind: str) -> Any:
         return build_component(kind, self.doc[kind], (kind,), self.problems) if kind in self.doc else INVALID
+
+    def _source(self) -> Any:
+        if "source" not in self.doc:
+            help = "say where records come from: `source: {type: files, path: ..}`"
+            self.problems("S202", (), "`source` is missing in a spec", help)
+        return self._component("source")
 
     def _parser(self, source: Any) -> Any:
         return self._component("parser") if "parser" in self.doc else self.inferred(source, ("source",))
@@ -242,7 +242,10 @@ class Compiler:
         sample = self.doc.get("sample")
         return os.path.join(self.found.folder, sample) if isinstance(sample, str) else ""
 
-    def _shape(self, parser: Parser, needs: Needs, source: Source, limits: Limits) -> Shape:
+    def _shape(self, parser: Any, needs: Needs, source: Any, limits: Limits) -> Shape:
+        """What is known of the records; nothing where they cannot be read."""
+        if INVALID in (source, parser):
+            return Shape()
         sample = self._sample_path()
         if sample and not os.path.isfile(sample):
             name = self.doc["sample"]
