@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from engine.language.elements import BLANK, Known, Names, Plan, Scope, without_children
 from engine.language.walks import Opened
+from engine.parsers._columns import Alike, Tags
 from engine.records import Leaf, Value
 
 DEEPEST: Final = 200
@@ -41,6 +42,7 @@ class Trees:
         self._prefixes: frozenset[bytes] = frozenset()
         self._plans: list[Plan] = []
         self._parsers: dict[str, Any] = {}
+        self._alike = Alike(plan, Tags(_as_written, self._name, self._attribute), self._depth)
 
     def read(self, data: bytes, encoding: str, around: Sequence[Opened], scope: Scope) -> list[Value]:
         """The records of bytes that hold a whole number of elements; Odd where they have to be read otherwise."""
@@ -48,7 +50,11 @@ class Trees:
             raise Odd
         self._see(scope)
         last, values = self._path[-1], list[Value]()
-        for element in self._tree(data, encoding):
+        root = self._tree(data, encoding)
+        plain = encoding in ("", "utf-8") and len(root) and self._name(root[0].tag) == last
+        if plain and (alike := self._alike.read(root[0], data)):
+            return alike
+        for element in root:
             if self._name(element.tag) == last:
                 values.append(self._record(element, self._plan))
         return values
@@ -60,6 +66,7 @@ class Trees:
                 plan.tags.clear()
                 plan.keys.clear()
             self._plans.clear()
+            self._alike.forget()
         self._scope = scope
 
     def _tree(self, data: bytes, encoding: str) -> Any:
@@ -92,6 +99,9 @@ class Trees:
     def _name(self, tag: str) -> str:
         return self._names.element(_as_written(tag), self._scope)
 
+    def _attribute(self, tag: str) -> str:
+        return "@" + self._names.attribute(_as_written(tag), self._scope)
+
     def _learn(self, plan: Plan, tag: str) -> Known:
         """A tag that was not met below this plan; Odd where another one has its name."""
         name = self._name(tag)
@@ -105,7 +115,7 @@ class Trees:
 
     def _key(self, plan: Plan, tag: str) -> str:
         """The key of an attribute, empty where it is not read; Odd where another one has it."""
-        name = "@" + self._names.attribute(_as_written(tag), self._scope)
+        name = self._attribute(tag)
         if len(plan.keys) > MOST or name in plan.keys.values():
             raise Odd
         self._plans.append(plan)

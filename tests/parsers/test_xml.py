@@ -19,7 +19,7 @@ from engine.language.scopes import vars_shape
 from engine.language.shapes import ANY
 from engine.language.typing import check_map
 from engine.options import build_component
-from engine.parsers import _document, _lines
+from engine.parsers import _columns, _document, _lines
 from engine.parsers.xml import Xml
 from engine.records import Damage, Leaf
 from engine.registry import resolvers
@@ -132,6 +132,111 @@ def test_what_is_read_past_the_events_is_what_the_events_give(body, reads, lists
         patch.setattr(_lines, "BLOCK", 64)
         fast = read(data, "w.a.b", needs, size=size)
     assert fast == events_only(data, "w.a.b", needs)
+
+
+KEYS = st.lists(st.sampled_from(["i", "j-k", "x"]), max_size=2, unique=True)
+VALUES = st.sampled_from(["1", "2", "a>b", "&amp;&lt;", "&amp;lt;", "'", "", "\u00fc", "l\n m", "&#9;"])
+PLAIN_TEXTS = st.sampled_from(["t", "7", " 07 ", "a &amp; b", "&amp;lt;", "> ]", "", "\u4e16", "\r\nx", "&#65;"])
+SHAPES = st.recursive(
+    st.tuples(KEYS, st.just([])),
+    lambda below: st.tuples(
+        KEYS, st.lists(st.tuples(st.sampled_from("bcd"), below, st.booleans()), max_size=3, unique_by=lambda it: it[0])
+    ),
+    max_leaves=5,
+)
+STRAYS = st.sampled_from(
+    [*[""] * 8, "<b/>", "<b>t</b>", "<c/>", "t", "<b><c>1</c></b>", "<b><c/><c/></b>", "<b \n></b >"]
+)
+
+
+def like(draw, name, shape, strays):
+    """One element of a shape; lists differ in length, and at times something is not as the shape says."""
+    keys, children = shape
+    tag = f"<{name}" + "".join(f' {key}="{draw(VALUES)}"' for key in keys if draw(strays) != "t")
+    inside = "".join(
+        draw(BLANKS) + like(draw, child, below, strays)
+        for child, below, many in children
+        for _ in range(draw(st.integers(1, 3)) if many else 1)
+    )
+    return f"{tag}>{inside or draw(PLAIN_TEXTS)}{draw(BLANKS) if inside else ''}{draw(strays)}</{name}>"
+
+
+@st.composite
+def records_alike(draw):
+    """Elements that look like the first of them, mostly."""
+    shape, strays = draw(SHAPES), draw(st.sampled_from([st.just(""), st.just(""), STRAYS]))
+    return "".join(like(draw, "b", shape, strays) + draw(BLANKS) for _ in range(draw(st.integers(2, 6))))
+
+
+@settings(max_examples=400, deadline=None)
+@given(records_alike(), READS, LISTS, TEXT_ONLY, st.sampled_from([64, 1 << 16]))
+def test_records_that_are_alike_are_what_the_events_give(body, reads, lists, texts, block):
+    data = f"<a>{body}\n{body}</a>"
+    needs = Needs(reads, lists, texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_document, "FIRST", 8)
+        patch.setattr(_lines, "BLOCK", block)
+        fast = read(data, needs=needs)
+    assert fast == events_only(data, needs=needs)
+
+
+ORDERS = "".join(
+    f"""<o:b id="{n}" to="&lt;{n}"><c:who at="x"><c:name> {n} </c:name><c:mail/></c:who><note a="{n}"><o:l>1</o:l></note>
+<o:ls>{"".join(f'<o:l k="{k}"><o:p cur="E">{k}.5</o:p><o:d>a &amp; b</o:d></o:l>' for k in range(n % 4 + 1))}</o:ls></o:b>
+"""
+    for n in range(2000)
+)
+ORDER = {
+    "@id": None, "@to": None, "c:who": {"@at": None, "c:name": None, "c:mail": None},
+    "o:ls": {"o:l": {"@k": None, "o:p": None, "o:d": None}},
+}  # fmt: skip
+ORDER_NEEDS = Needs(ORDER, {"o:ls": {"o:l": {}}}, {"o:ls": {"o:l": {"o:p": {}}}})
+
+
+def by_pattern(monkeypatch):
+    """How many records are read by a pattern, of each piece of the document."""
+    counts, usual = [], _columns.Alike.read
+
+    def counted(self, first, data):
+        found = usual(self, first, data)
+        counts.append(len(found or []))
+        return found
+
+    monkeypatch.setattr(_columns.Alike, "read", counted)
+    return counts
+
+
+@pytest.mark.parametrize("needs", [ORDER_NEEDS, ORDER_NEEDS._replace(reads=None), ORDER_NEEDS._replace(texts={})])
+def test_orders_are_read_by_a_pattern(monkeypatch, needs):
+    data = f'<o:a xmlns:o="1" xmlns:c="2">{ORDERS}</o:a>'
+    wanted = events_only(data, "o:a.o:b", needs)
+    counts = by_pattern(monkeypatch)
+    assert read(data, "o:a.o:b", needs) == wanted
+    assert len(wanted) == 2000
+    assert sum(counts) > 1900
+
+
+def test_one_without_the_elements_that_are_not_read():
+    data = '<a><b/><b><c i="1"><x/></c></b><b><c i="1"> </c></b></a>'
+    needs = Needs({"c": {"@i": None}})
+    assert read(data, needs=needs) == events_only(data, needs=needs)
+
+
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "<b><c>1</c></b>", "<b i='1'><c>1</c><d><e>2</e></d></b>", '<b i="1"><d><e>2</e></d><c>1</c></b>',
+        '<b i="1"><c>1</c>x<d><e>2</e></d></b>', '<b i="1"><c>1</c>\u00a0<d><e>2</e></d></b>', "<c/>", "x",
+        '<b i="1"><c>1</c><d><e>2</e><e>2</e></d></b>', '<b i="1"><c>1</c><d/></b>', '<b i="1"><c>&#9;</c><d><e>2</e></d></b>',
+        '<b i="\n"><c>1</c><d><e>2</e></d></b>', '<b i="1"><c j="1">1</c><d><e>2</e></d></b>', '<b i="1"><c>1<x/></c><d><e>2</e></d></b>',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("needs", [ALL, Needs({"c": None, "@i": None}), Needs(None, {"d": {"e": {}}})])
+def test_one_that_is_not_alike(stray, needs):
+    plain = '<b i="1"><c>1</c><d><e>2</e></d></b>'
+    for at in (0, 20, 1999):
+        data = f"<a>{plain}{plain * at}{stray}{plain * (1999 - at)}</a>"
+        assert read(data, needs=needs) == events_only(data, needs=needs)
 
 
 def oracle(element):
