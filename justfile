@@ -21,7 +21,7 @@ golden *args:
 bench:
     python tests/benchmarks/all.py
 
-# An hour of random expressions over random values, of which CI runs a minute.
+# An hour of random expressions over random values, of which CI runs half a minute.
 fuzz:
     python tests/fuzz/expressions.py --seconds 3600
 

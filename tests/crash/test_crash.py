@@ -25,8 +25,8 @@ spec.loader.exec_module(victim)
 
 FULL = os.environ.get("ENGINE_CRASH") == "full"
 SEED = int(os.environ.get("ENGINE_CRASH_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
-MOMENTS = 200 if FULL else 6
-STEPS = 10**6 if FULL else 5
+MOMENTS = 200 if FULL else 4
+STEPS = 10**6 if FULL else 4
 VARIANTS = ["stay", "archive", "change", "forget", "steps", "parts", "parts changed"]
 ALONE = ("archive", "forget")
 """Variants in which, at step boundaries, each unit commits alone."""
