@@ -168,13 +168,7 @@ class FsStore(FolderPublishing):
 
     def glob(self, pattern: str, exclude: Sequence[str] = ()) -> Iterator[Stat]:
         """The files that match, in the order of their paths."""
-        left_out = [posixpath.normpath(one) for each in exclude for one in globs.expand(each)]
-        found: dict[str, Stat] = {}
-        for one in map(posixpath.normpath, globs.expand(pattern)):
-            for file in self._find(one):
-                if not any(globs.matches(file.path, each) for each in left_out):
-                    found.setdefault(file.path, file)
-        yield from sorted(found.values(), key=lambda file: file.path)
+        yield from globs.found(pattern, exclude, posixpath.normpath, self._find)
 
     def _find(self, pattern: str) -> Iterator[Stat]:
         if not globs.is_glob(pattern):

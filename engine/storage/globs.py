@@ -6,12 +6,13 @@ A name that begins with a dot matches only a segment that begins with one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import translate
 from functools import cache
 from typing import Final
 
 from engine.errors import OptionError
+from engine.kinds import Stat
 
 MOST_ALTERNATIVES: Final = 1000
 
@@ -102,3 +103,23 @@ def _through_folders(names: Sequence[str], starts: set[int]) -> set[int]:
             reachable.add(at)
             at += at < len(names) and not names[at].startswith(".")  # noqa: PLW2901 - it walks
     return reachable
+
+
+def found(
+    pattern: str,
+    exclude: Sequence[str],
+    cleaned: Callable[[str], str],
+    find: Callable[[str], Iterable[Stat]],
+    place: Callable[[Stat], str] = lambda file: file.path,
+) -> Iterator[Stat]:
+    """The files that a store finds for a pattern, in the order of their paths, those of one place once.
+
+    `find` takes a pattern without braces, `cleaned` gives each path the one spelling that the store has for it.
+    """
+    left_out = [cleaned(one) for each in exclude for one in expand(each)]
+    files: dict[str, Stat] = {}
+    for one in map(cleaned, expand(pattern)):
+        for file in find(one):
+            if not any(matches(file.path, each) for each in left_out):
+                files.setdefault(place(file), file)
+    yield from sorted(files.values(), key=lambda file: file.path)

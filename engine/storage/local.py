@@ -107,13 +107,7 @@ class LocalStore(FolderPublishing):
 
     def glob(self, pattern: str, exclude: Sequence[str] = ()) -> Iterator[Stat]:
         """The files that match, in the order of their paths; a file that two spellings name comes once."""
-        left_out = [os.path.normpath(one) for each in exclude for one in globs.expand(each)]
-        found: dict[str, Stat] = {}
-        for one in map(os.path.normpath, globs.expand(pattern)):
-            for file in self._find(one):
-                if not any(globs.matches(file.path, each) for each in left_out):
-                    found.setdefault(self.full(file.path), file)
-        yield from sorted(found.values(), key=lambda file: file.path)
+        yield from globs.found(pattern, exclude, os.path.normpath, self._find, lambda file: self.full(file.path))
 
     def _find(self, pattern: str) -> Iterator[Stat]:
         if not globs.is_glob(pattern):

@@ -111,13 +111,7 @@ class S3Store(MultipartPublishing):
 
     def glob(self, pattern: str, exclude: Sequence[str] = ()) -> Iterator[Stat]:
         """The objects that match, in the order of their keys."""
-        left_out = [_key(one) for each in exclude for one in globs.expand(each)]
-        found: dict[str, Stat] = {}
-        for one in map(_key, globs.expand(pattern)):
-            for file in self._find(one):
-                if not any(globs.matches(file.path, each) for each in left_out):
-                    found.setdefault(file.path, file)
-        yield from sorted(found.values(), key=lambda file: file.path)
+        yield from globs.found(pattern, exclude, _key, self._find)
 
     def _find(self, pattern: str) -> Iterator[Stat]:
         if not globs.is_glob(pattern):
