@@ -310,7 +310,7 @@ step 1: map
     SIZE      size; then null_if(values: [n/a, -])              text, may be missing
   items       for each of $out._parts                           list, may be missing      R207
     number    $index                                            int
-    text      @; at least 2 long; at most 3 long; errors drop   any, may be blank
+    text      @; at least 2 long; at most 3 long; errors drop   text, may be blank
               the item
 """
 
