@@ -10,7 +10,7 @@ from typing import Final
 from engine.errors import RecordError, UnitError
 from engine.language.jsontext import decode, decode_items, deeper_than
 from engine.parsers import _lines
-from engine.parsers._values import cut, ends_of, is_shallow, spans_of
+from engine.parsers._values import cut, end_of, ends_of, is_shallow, spans_of
 from engine.parsers._window import END, Passed, Window
 from engine.records import Batch, Damage, Span, Value
 
@@ -112,6 +112,8 @@ def _one(window: Window, span: Span) -> Value:
     if not text:
         window.refuse("a value is missing", stop)
     if len(text) > limits.record:
+        if end_of(text, 0, is_all=True) < len(text):  # a small value, and what does not belong behind it
+            window.check(stop, start)
         return _too_large(Passed(b"", len(text), hashlib.sha256(text).hexdigest()), limits.record)
     if deeper_than(text, limits.depth):
         return Damage("R105", f"nested more than {limits.depth} levels: raise `limits.depth`")

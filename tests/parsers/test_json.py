@@ -4,7 +4,7 @@ import json
 import tracemalloc
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UnitError
@@ -45,6 +45,9 @@ def exact(monkeypatch):
 
 
 @settings(max_examples=150, deadline=None)
+@example(
+    [None, {"items": None, "a": None, "id": None}, {"{,": None, "a": None, 'b"': None}], None, 1, b'"', 1 << 15, False
+)
 @given(
     values=st.lists(VALUES, max_size=12),
     indent=st.sampled_from([None, 0, 2]),
