@@ -234,7 +234,7 @@ def test_a_lookup_from_a_file(priced):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("rates.csv.gz", gzip.compress(b"code,rate\nEUR,1\nUSD,1.08\n")),
+        ("rates.csv.gz", gzip.compress(b"code,rate\nEUR,1\nUSD,1.08\n", mtime=0)),
         ("rates.jsonl", b'{"code": "EUR", "rate": "1"}\n{"code": "USD", "rate": "1.08"}\n'),
         ("rates-*.csv", b""),
     ],

@@ -776,9 +776,9 @@ def chain(links):
     ids=range(9),
 )
 def test_bombs_are_refused(text, json):
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert codes(text, json=json) == ["S107"]
-    assert time.perf_counter() - begun < 3
+    assert time.process_time() - begun < 10  # minutes, were it not linear
 
 
 def test_what_is_just_allowed():
