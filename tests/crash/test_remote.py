@@ -139,7 +139,7 @@ def test_killed_at_random_moments(place, jobs, tmp_path):
             return sum(job.run(folder, f"killed-{at:.3f}", die_after=at) for at in moments)
 
         hits += noted(number, lambda job=job, number=number: job.trial(tmp_path / f"job-{number}", killed))
-    assert hits >= place.moments / 2, "most of the jobs ended before they were killed"
+    assert hits >= place.moments // 2, "most of the jobs ended before they were killed"
 
 
 def test_the_server_is_killed_and_comes_back(place, jobs, tmp_path):
